@@ -1,0 +1,11 @@
+using System.CommandLine;
+
+namespace Merganser.Cli;
+
+/// <summary>The verbs of the command line, in the order of the help.</summary>
+internal static class Verbs
+{
+    public static IReadOnlyList<Func<Command>> All { get; } =
+    [
+    ];
+}

@@ -1,0 +1,18 @@
+using Merganser.Weights.Methods;
+
+namespace Merganser.Weights;
+
+/// <summary>All merge methods by the name that recipes use.</summary>
+public static class MergeMethods
+{
+    private static readonly Dictionary<string, MergeMethod> ByName = new MergeMethod[]
+    {
+        new Linear(),
+    }.ToDictionary(method => method.Name, StringComparer.Ordinal);
+
+    /// <summary>All methods, in the order of the registry.</summary>
+    public static IReadOnlyCollection<MergeMethod> All => ByName.Values;
+
+    /// <summary>Finds a method by its name in recipes; null when there is none.</summary>
+    public static MergeMethod? Find(string name) => ByName.GetValueOrDefault(name);
+}

@@ -1,0 +1,85 @@
+using System.Numerics.Tensors;
+
+namespace Merganser.Weights.Methods;
+
+/// <summary>
+/// Weighted average of models: <c>θ* = Σ wᵢ θᵢ / Σ wᵢ</c>, or without the division.
+/// "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing inference time", arXiv 2203.05482.
+/// </summary>
+/// <remarks>
+/// <c>weight</c> (per model, any finite number) must be set; <c>normalize</c> (default true) divides by the sum of the weights.
+/// Throws when the sum is 0 and <c>normalize</c> is on.
+/// </remarks>
+public sealed class Linear : MergeMethod
+{
+    private static readonly MethodParameter Weight = MethodParameter.ForModel("weight", null, "factor of the model");
+    private static readonly MethodParameter Normalize = MethodParameter.Switch("normalize", true, "divide by the sum of the weights");
+
+    /// <inheritdoc/>
+    public override string Name => "linear";
+
+    /// <inheritdoc/>
+    public override string Summary => "weighted average of any number of models";
+
+    /// <inheritdoc/>
+    public override string Paper => "Model soups, arXiv 2203.05482";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<MethodParameter> Parameters => [Weight, Normalize];
+
+    /// <inheritdoc/>
+    public override TensorMerger Create(TensorContext tensor, ModelStatistics? statistics)
+    {
+        float[] weights = [.. tensor.GetAll(Weight).Select(weight => tensor.Rounding.Apply((float)weight))];
+        double sum = 1;
+        if (tensor.IsOn(Normalize))
+        {
+            sum = weights.Sum(weight => (double)weight);
+            if (sum == 0)
+                throw new MerganserException($"{tensor.Name}: the weights add up to 0; set 'normalize: false' or change them");
+        }
+
+        return new Merger(weights, (float)sum, tensor.IsOn(Normalize), tensor.Rounding);
+    }
+
+    private sealed class Merger(float[] weights, float sum, bool normalize, Rounding rounding) : TensorMerger
+    {
+        public override bool IsStateless => true;
+
+        public override void Apply(in Tile tile)
+        {
+            Span<float> output = tile.Output;
+            if (rounding.IsNarrow)
+            {
+                ApplyNarrow(tile, output);
+                return;
+            }
+
+            TensorPrimitives.Multiply(tile.Model(0), weights[0], output);
+            for (int model = 1; model < tile.ModelCount; model++)
+                TensorPrimitives.MultiplyAdd(tile.Model(model), weights[model], output, output);
+            if (normalize)
+                TensorPrimitives.Divide(output, sum, output);
+        }
+
+        /// <summary>Rounds where mergekit does: every product, the sum over the models once, the quotient.</summary>
+        private void ApplyNarrow(in Tile tile, Span<float> output)
+        {
+            output.Clear();
+            for (int model = 0; model < tile.ModelCount; model++)
+            {
+                Span<float> product = tile.Model(model);
+                TensorPrimitives.Multiply(product, weights[model], product);
+                rounding.Apply(product);
+                TensorPrimitives.Add(output, product, output);
+            }
+
+            rounding.Apply(output);
+            if (normalize)
+            {
+                TensorPrimitives.Divide(output, rounding.Apply(sum), output);
+                rounding.Apply(output);
+            }
+        }
+    }
+}
