@@ -7,5 +7,7 @@ internal static class Verbs
 {
     public static IReadOnlyList<Func<Command>> All { get; } =
     [
+        EvaluateVerb.Create,
+        MethodsVerb.Create,
     ];
 }
