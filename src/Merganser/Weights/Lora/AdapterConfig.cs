@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -11,6 +12,8 @@ internal sealed class AdapterConfig
     public const string FileName = "adapter_config.json";
 
     private const long MaxFileBytes = 16 << 20;
+
+    private static readonly SearchValues<char> RegexCharacters = SearchValues.Create("\\*+?|{}[]()^$");
 
     private readonly string _path;
     private readonly double _rank;
@@ -114,7 +117,7 @@ internal sealed class AdapterConfig
         foreach ((string pattern, JsonNode? value) in map)
         {
             double number = Number(value, $"{key}.{pattern}") ?? throw new MerganserException($"{_path}: '{key}.{pattern}' is null");
-            result.Add((pattern, pattern.AsSpan().IndexOfAny("\\*+?|{}[]()^$") < 0 ? null : ToRegex(key, pattern), number));
+            result.Add((pattern, pattern.AsSpan().IndexOfAny(RegexCharacters) < 0 ? null : ToRegex(key, pattern), number));
         }
 
         return result;

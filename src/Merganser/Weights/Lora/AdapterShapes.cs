@@ -40,6 +40,11 @@ internal static class AdapterShapes
         throw isVocabulary ? new MerganserException($"{error.Message}; {VocabularyHint}") : error;
     }
 
+    /// <summary>True when the factors fit W as (out, in) and not as (in, out).</summary>
+    public static bool FitsOnlyAsStored(TensorInfo a, TensorInfo b, TensorInfo weight) =>
+        a.Shape.Length == 2 && b.Shape.Length == 2 && weight.Shape.Length == 2 && a.Shape[1] != b.Shape[0]
+        && b.Shape[0] == weight.Shape[0] && a.Shape[1] == weight.Shape[1];
+
     private static MerganserException Misfit(TensorInfo a, TensorInfo b, TensorInfo weight, string path) =>
         new($"{path}: '{a.Name}' {a.ShapeText} and '{b.Name}' {b.ShapeText} do not fit the model's '{weight.Name}' {weight.ShapeText}");
 }

@@ -9,7 +9,7 @@ namespace Merganser.Weights.Lora;
 /// <remarks>
 /// <para><c>W' = W + s·B·A</c> with W [out, in], A [r, in], B [out, r] and <c>s = lora_alpha / r</c>, or <c>lora_alpha / √r</c> with
 /// <c>use_rslora</c>; <c>rank_pattern</c> and <c>alpha_pattern</c> set other values for some modules. With <c>fan_in_fan_out</c> W is
-/// stored transposed. Embeddings: <c>W' = W + s·(B·A)ᵀ</c>. DoRA: <c>W' = m·(W + s·B·A)/‖W + s·B·A‖</c> for each output unit. An adapter's
+/// stored transposed, except where only (out, in) fits (a GPT-2 has both kinds). Embeddings: <c>W' = W + s·(B·A)ᵀ</c>. DoRA: <c>W' = m·(W + s·B·A)/‖W + s·B·A‖</c> for each output unit. An adapter's
 /// <c>lora_B.bias</c> is added, times s, to the module's bias. Any other tensor of the adapter replaces the model's.</para>
 /// <para>Products and sums are float32; the result is rounded once to the type of W. The memory is bounded by a few blocks of
 /// rows and the factors of a few modules per thread.</para>
@@ -29,7 +29,7 @@ public static class LoraOverlay
         AdapterConfig config = AdapterConfig.Read(adapterFolder);
         Checkpoint adapter = CheckpointReader.Open(WeightsOf(adapterFolder));
         owned.Add(adapter);
-        return Overlay(model, config, new AdapterTensors(adapter), adapterFolder);
+        return Overlay(model, config, adapter, adapterFolder);
     }
 
     private static string WeightsOf(string folder)
@@ -44,8 +44,10 @@ public static class LoraOverlay
         throw new MerganserException($"{folder}: has neither adapter_model.safetensors nor adapter_model.bin");
     }
 
-    private static Dictionary<string, TensorSource> Overlay(ModelFolder model, AdapterConfig config, AdapterTensors adapter, string path)
+    /// <summary>The same with the adapter's parts at hand; <paramref name="path"/> is for messages.</summary>
+    internal static Dictionary<string, TensorSource> Overlay(ModelFolder model, AdapterConfig config, Checkpoint tensors, string path)
     {
+        var adapter = new AdapterTensors(tensors);
         var result = new Dictionary<string, TensorSource>(model.Weights.Tensors, StringComparer.Ordinal);
         var unmatched = new List<string>();
         var cache = new AdapterCache();
@@ -88,7 +90,7 @@ public static class LoraOverlay
     {
         if (module.A is not { } a || module.B is not { } b)
             throw new MerganserException($"{path}: '{name}' has only one of lora_A and lora_B");
-        bool transposed = module.IsEmbedding || config.FanInFanOut;
+        bool transposed = module.IsEmbedding || (config.FanInFanOut && !AdapterShapes.FitsOnlyAsStored(a.Info, b.Info, weight.Info));
         AdapterShapes.CheckFactors(name, a.Info, b.Info, weight.Info, transposed, config.RankOf(name), path);
         double scale = config.ScaleOf(name);
 
