@@ -102,7 +102,7 @@ public static class LoraOverlay
             long units = unitsAreColumns ? weight.Info.ElementCount / weight.Info.Shape[0] : weight.Info.Shape[0];
             if (vector.Info.ElementCount != units)
                 throw new MerganserException($"{path}: '{vector.Info.Name}' has {vector.Info.ElementCount} magnitudes, '{weight.Info.Name}' has {units} output units");
-            magnitude = LowRankProduct.ReadSingles(vector);
+            magnitude = vector.ReadSingles();
         }
 
         return new AdaptedSource(weight, () => LowRankProduct.Read(a, b, scale, transposed), magnitude, unitsAreColumns, cache, path);
@@ -112,7 +112,7 @@ public static class LoraOverlay
     {
         if (!bias.Info.SameShape(old.Info))
             throw new MerganserException($"{path}: '{bias.Info.Name}' is {bias.Info.ShapeText}, the model's '{old.Info.Name}' is {old.Info.ShapeText}");
-        float[] shift = LowRankProduct.ReadSingles(bias);
+        float[] shift = bias.ReadSingles();
         for (int i = 0; i < shift.Length; i++)
             shift[i] = (float)(shift[i] * scale);
         return new ShiftedSource(old, shift);

@@ -25,8 +25,8 @@ internal sealed class LowRankProduct
     /// </summary>
     public static LowRankProduct Read(TensorSource a, TensorSource b, double scale, bool transposed)
     {
-        float[] first = ReadSingles(a);
-        float[] second = ReadSingles(b);
+        float[] first = a.ReadSingles();
+        float[] second = b.ReadSingles();
         int rank = checked((int)a.Info.Shape[0]);
         int inputs = first.Length / Math.Max(rank, 1);
         int outputs = second.Length / Math.Max(rank, 1);
@@ -35,16 +35,6 @@ internal sealed class LowRankProduct
         for (int i = 0; i < left.Length; i++)
             left[i] = (float)(left[i] * scale);
         return new LowRankProduct(left, right, rank, transposed ? outputs : inputs);
-    }
-
-    /// <summary>Reads a whole tensor as float32.</summary>
-    public static float[] ReadSingles(TensorSource source)
-    {
-        byte[] bytes = new byte[checked((int)source.Info.ByteCount)];
-        source.Read(0, bytes);
-        float[] values = new float[checked((int)source.Info.ElementCount)];
-        TensorCast.ToSingle(bytes, source.Info.DType, values);
-        return values;
     }
 
     /// <summary>Writes one row of the product.</summary>

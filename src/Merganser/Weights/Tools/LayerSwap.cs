@@ -99,7 +99,7 @@ public sealed record LayerSwap
         if (Ends == SwapEnds.Base && baseModel is null)
             throw new MerganserException("--ends base needs the base model: give --base-model");
         var text = new StringBuilder("merge_method: linear\nslices:\n");
-        IReadOnlyList<(int Start, int End, double Language)> segments = Segments(layers);
+        List<(int Start, int End, double Language)> segments = Segments(layers);
         for (int i = 0; i < segments.Count; i++)
         {
             (int start, int end, double weight) = segments[i];

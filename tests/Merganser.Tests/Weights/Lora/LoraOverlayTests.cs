@@ -195,7 +195,7 @@ public sealed class LoraOverlayTests : IDisposable
 
     private Dictionary<string, TensorSource> Overlay(string config, TensorSource[] model, params TensorSource[] adapter)
     {
-        File.WriteAllText(_folder.Sub("adapter_config.json"), config);
+        File.WriteAllText(_folder["adapter_config.json"], config);
         using var folder = new ModelFolder("base", new JsonObject(), new Checkpoint("base", model, []));
         return LoraOverlay.Overlay(folder, AdapterConfig.Read(_folder.Path), new Checkpoint(_folder.Path, adapter, []), _folder.Path);
     }
