@@ -22,6 +22,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>All tensors by name.</summary>
     public IReadOnlyDictionary<string, TensorSource> Tensors => _tensors;
 
+    /// <summary>The <c>__metadata__</c> of the safetensors file, of the first shard when there are several; empty for other formats.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
     /// <inheritdoc/>
     public void Dispose()
     {
