@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using Merganser.Checkpoints;
+using Merganser.Weights.Execution;
 using Merganser.Weights.Spectral;
-using Merganser.Weights.Tools;
 
 namespace Merganser.Weights.Lora;
 
@@ -35,24 +35,35 @@ public static class LoraExtractor
         if (double.IsNaN(options.SvEpsilon) || options.SvEpsilon < 0)
             throw new MerganserException($"--sv-epsilon is {options.SvEpsilon:R}; it must not be negative");
         var modules = new LoraModules(baseModel, model, options);
-        using var output = new OutputFolder(outputFolder, options.Overwrite);
-        var adapter = new AdapterBuilder(baseModel, model, modules.HasTransposed);
-        using (var spool = new TensorSpool(Path.Combine(output.Working, "factors.part")))
+        StagingFolder staging = StagingFolder.Create(outputFolder, options.Overwrite);
+        try
         {
-            for (int i = 0; i < modules.All.Count; i++)
-            {
-                options.Cancellation.ThrowIfCancellationRequested();
-                Extract(modules.All[i], baseModel, options, spool, adapter);
-                options.Progress?.Invoke(i + 1, modules.All.Count);
-            }
-
-            if (spool.Tensors.Count == 0)
-                throw new MerganserException($"nothing to extract from {model.Path}: every module was left out, or nothing differs from {baseModel.Path}");
-            spool.WriteTo(Path.Combine(output.Working, "adapter_model.safetensors"), output.Working);
-            adapter.WriteFiles(output.Working, Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(outputFolder))));
-            output.Complete();
-            return new LoraExtractReport(adapter.DecomposedCount, adapter.SavedCount, adapter.Rank, spool.Tensors.Sum(tensor => tensor.ByteCount));
+            LoraExtractReport report = Extract(modules, new AdapterBuilder(baseModel, model, modules.HasTransposed), baseModel, staging, options);
+            staging.Commit();
+            return report;
         }
+        catch
+        {
+            staging.Discard();
+            throw;
+        }
+    }
+
+    private static LoraExtractReport Extract(LoraModules modules, AdapterBuilder adapter, ModelFolder baseModel, StagingFolder staging, LoraExtractOptions options)
+    {
+        using var spool = new TensorSpool(Path.Combine(staging.Path, "factors.part"));
+        for (int i = 0; i < modules.All.Count; i++)
+        {
+            options.Cancellation.ThrowIfCancellationRequested();
+            Extract(modules.All[i], baseModel, options, spool, adapter);
+            options.Progress?.Invoke(i + 1, modules.All.Count);
+        }
+
+        if (spool.Tensors.Count == 0)
+            throw new MerganserException($"nothing to extract: every module was left out, or nothing differs from {baseModel.Path}");
+        spool.WriteTo(Path.Combine(staging.Path, "adapter_model.safetensors"), staging.Path);
+        adapter.WriteFiles(staging.Path, Path.GetFileName(staging.Target));
+        return new LoraExtractReport(adapter.DecomposedCount, adapter.SavedCount, adapter.Rank, spool.Tensors.Sum(tensor => tensor.ByteCount));
     }
 
     private static void Extract(ExtractModule module, ModelFolder baseModel, LoraExtractOptions options, TensorSpool spool, AdapterBuilder adapter)

@@ -23,7 +23,7 @@ internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, 
         JsonObject config = [];
         if (donor.Folder.Config.Count > 0)
         {
-            byte[] edited = Config(recipe, options, models, donor, architecture, modules, jobs, warn);
+            byte[] edited = EditConfig(recipe, options, models, donor, architecture, modules, jobs, warn);
             written["config.json"] = Encoding.UTF8.GetString(edited);
             config = JsonNode.Parse(edited)!.AsObject();
         }
@@ -38,7 +38,7 @@ internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, 
         return new PlanFiles(config, copied, written);
     }
 
-    private static byte[] Config(
+    private static byte[] EditConfig(
         MergeRecipe recipe, PlanOptions options, ModelSet models, OpenModel donor, Architecture architecture, ImmutableArray<PlannedModule> modules, List<TensorJob> jobs, Action<string> warn)
     {
         ConfigEditor editor = donor.Folder.EditConfig();

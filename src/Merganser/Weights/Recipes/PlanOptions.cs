@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Merganser.Checkpoints;
 
 namespace Merganser.Weights.Recipes;

@@ -15,16 +15,17 @@ internal struct MagnitudeCut(int threshold, long ties, long selectedTies)
 {
     private const int AbsoluteMask = 0x7FFFFFFF;
 
+    private readonly long _selected = selectedTies;
     private long _left = selectedTies;
 
     /// <summary>The k-th largest magnitude, as a bit pattern without sign.</summary>
     public readonly int Threshold => threshold;
 
     /// <summary>True when all elements equal to the threshold are selected, so that order does not matter.</summary>
-    public readonly bool HasNoLooseTies => ties == selectedTies;
+    public readonly bool HasNoLooseTies => ties == _selected;
 
     /// <summary>Goes back to the first element.</summary>
-    public void Begin() => _left = selectedTies;
+    public void Begin() => _left = _selected;
 
     /// <summary>Sets everything that is not selected to 0.</summary>
     public void Keep(Span<float> values)
