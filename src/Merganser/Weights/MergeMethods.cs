@@ -9,7 +9,7 @@ public static class MergeMethods
     {
         new Linear(),
         new TaskArithmetic(), new Ties(), new DareLinear(), new DareTies(),
-        new Breadcrumbs(), new BreadcrumbsTies(), new Della(), new DellaLinear(), new Sce(), new Ram(), new RamPlus(),
+        new Breadcrumbs(), new BreadcrumbsTies(), new Della(), new DellaLinear(), new Sce(), new Ram(), new RamPlus(), new TiesModel(), new Dare(),
     }.ToDictionary(method => method.Name, StringComparer.Ordinal);
 
     /// <summary>All methods, in the order of the registry.</summary>
