@@ -7,5 +7,8 @@ internal static class Verbs
 {
     public static IReadOnlyList<Func<Command>> All { get; } =
     [
+        MergeVerb.Create,
+        EvaluateVerb.Create,
+        MethodsVerb.Create,
     ];
 }

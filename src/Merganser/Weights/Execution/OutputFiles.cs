@@ -18,7 +18,7 @@ internal static class OutputFiles
                 File.Copy(source, Path.Combine(folder, Safe(name)), overwrite: true);
             foreach ((string name, string text) in plan.WrittenFiles)
                 File.WriteAllText(Path.Combine(folder, Safe(name)), text, new UTF8Encoding(false));
-            if (plan.Config is not null)
+            if (plan.Config is not null && !plan.WrittenFiles.ContainsKey("config.json"))
                 File.WriteAllText(Path.Combine(folder, "config.json"), plan.Config.ToJsonString(Json) + "\n", new UTF8Encoding(false));
             File.Delete(Path.Combine(folder, RunJournal.FileName));
         }

@@ -13,7 +13,7 @@ namespace Merganser.Weights.Methods;
 /// <c>inter = Σⱼ tanh(Nᵢ Nⱼ)</c> with N = sign(T)·norm(A), nearest to the paper), <c>vision</c> (clamp 0.01, <c>inter = tanh(T·ΣN)</c>). <c>pcb_ratio</c> r in
 /// (0, 1], default 0.1 (the scripts for vision use 0.05). <c>lambda</c> (per task, default 1.2). <c>clamp</c>: share clamped at both ends, below 0.5;
 /// negative (the default) for the variant's own. <c>scope</c>: <c>model</c> (default: quantiles over all tensors together) or <c>tensor</c>.
-/// With <c>scope: model</c> all options but <c>lambda</c> must be the same for all tensors. A task whose magnitudes, or whose P, are all equal contributes nothing.
+/// With <c>scope: model</c> all options but <c>lambda</c> must be the same for all tensors. Equal magnitudes throughout a task give norm = 0; a task whose P are all equal contributes nothing.
 /// Bounds are found exactly, in four passes over the inputs with bounded memory. exp(n) must fit: at most 88 tasks.
 /// </remarks>
 public sealed class Pcb : MergeMethod
