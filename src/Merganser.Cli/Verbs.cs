@@ -7,6 +7,7 @@ internal static class Verbs
 {
     public static IReadOnlyList<Func<Command>> All { get; } =
     [
+        MergeVerb.Create,
         EvaluateVerb.Create,
         MethodsVerb.Create,
     ];

@@ -8,6 +8,8 @@ public static class MergeMethods
     private static readonly Dictionary<string, MergeMethod> ByName = new MergeMethod[]
     {
         new Linear(),
+        new TaskArithmetic(), new Ties(), new DareLinear(), new DareTies(),
+        new Breadcrumbs(), new BreadcrumbsTies(), new Della(), new DellaLinear(), new Sce(), new Ram(), new RamPlus(),
     }.ToDictionary(method => method.Name, StringComparer.Ordinal);
 
     /// <summary>All methods, in the order of the registry.</summary>
