@@ -1,8 +1,9 @@
 using Merganser.Checkpoints.Formats;
+using Merganser.Checkpoints.Gguf;
 
 namespace Merganser.Checkpoints;
 
-/// <summary>Opens checkpoints: safetensors files and sharded folders.</summary>
+/// <summary>Opens checkpoints: safetensors and GGUF files, sharded folders.</summary>
 public static class CheckpointReader
 {
     private static readonly string[] Candidates =
@@ -42,6 +43,8 @@ public static class CheckpointReader
         CheckpointFile file = CheckpointFile.Open(path);
         try
         {
+            if (GgufFile.IsGguf(file))
+                return GgufFile.Read(origin, file).Weights;
             (IReadOnlyList<TensorSource> tensors, IReadOnlyDictionary<string, string> metadata) = ReadTensors(file);
             return new Checkpoint(origin, tensors, [file]) { Metadata = metadata };
         }
