@@ -63,14 +63,6 @@ public abstract class TaskVectorMethod : MergeMethod
     /// <summary>What drops a part of a task vector whose density is below 1; null to keep all.</summary>
     internal abstract Sparsifier? Sparsify(TensorContext tensor, int model, double density);
 
-    private Sparsifier? Find(TensorContext tensor, int model, double density)
-    {
-        if (density >= 1)
-            return null;
-        if (tensor.InjectedMask?.Invoke(tensor.Name, model) is not { } mask)
-            return Sparsify(tensor, model, density);
-        if (mask.Length != tensor.ElementCount)
-            throw new MerganserException($"{tensor.Name}: the given mask of model {model + 1} has {mask.Length} entries, the tensor {tensor.ElementCount}");
-        return new GivenMask(mask);
-    }
+    private Sparsifier? Find(TensorContext tensor, int model, double density) =>
+        density >= 1 ? null : GivenMask.Find(tensor, model) ?? Sparsify(tensor, model, density);
 }

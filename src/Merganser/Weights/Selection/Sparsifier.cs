@@ -42,6 +42,17 @@ internal sealed class DropEverything : Sparsifier
 /// <summary>Keeps what a given mask keeps: one byte for an element, 0 to drop it.</summary>
 internal sealed class GivenMask(byte[] mask) : Sparsifier
 {
+    /// <summary>The mask that the context gives for a model; null when it gives none.</summary>
+    /// <exception cref="MerganserException">The mask has another length than the tensor.</exception>
+    public static GivenMask? Find(TensorContext tensor, int model)
+    {
+        if (tensor.InjectedMask?.Invoke(tensor.Name, model) is not { } mask)
+            return null;
+        return mask.Length == tensor.ElementCount
+            ? new GivenMask(mask)
+            : throw new MerganserException($"{tensor.Name}: the given mask of {tensor.Models[model]} has {mask.Length} entries, the tensor {tensor.ElementCount}");
+    }
+
     public override bool IsStateless => true;
 
     public override void Apply(Span<float> delta, long start)

@@ -16,7 +16,7 @@ internal static class GaussianNoise
     }
 
     /// <summary>Uniform in (0, 1]: a 64-bit finaliser over seed and counter.</summary>
-    private static double Uniform(ulong seed, ulong counter)
+    internal static double Uniform(ulong seed, ulong counter)
     {
         ulong x = (seed * 0xD1342543DE82EF95) + ((counter + 1) * 0x9E3779B97F4A7C15);
         x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
