@@ -56,6 +56,10 @@ internal sealed class ModelSet(MergeRecipe recipe, PlanOptions options) : IDispo
         string? adapter = reference.AdapterPath is { } path ? Locate(path, "adapter", at) : null;
         if (adapter is not null)
             tensors = Overlay(folder, tensors, adapter, at);
+
+        // An adapter may add tensors, so the architecture must see the model with it. The files stay owned by the plain folder.
+        if (adapter is not null)
+            folder = new ModelFolder(folder.Path, folder.Config, new Checkpoint(folder.Path, tensors.Values, folder.Weights.Files));
         model = new OpenModel(reference, folder, tensors) { AdapterFolder = adapter };
         _models.Add(reference, model);
         All.Add(model);
