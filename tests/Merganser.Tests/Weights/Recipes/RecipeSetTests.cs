@@ -1,4 +1,3 @@
-using Merganser.Weights;
 using Merganser.Weights.Recipes;
 
 namespace Merganser.Tests.Weights.Recipes;
