@@ -7,5 +7,9 @@ internal static class Verbs
 {
     public static IReadOnlyList<Func<Command>> All { get; } =
     [
+        MergeVerb.Create,
+        EvaluateVerb.Create,
+        MethodsVerb.Create,
+        CompletionVerb.Create,
     ];
 }

@@ -67,6 +67,31 @@ public sealed class CheckpointWriter : IDisposable
         WriteAt(place.File, place.Offset + byteOffset, bytes);
     }
 
+    /// <summary>Reads back bytes of a tensor.</summary>
+    /// <exception cref="MerganserException">The file ends early or the disk fails.</exception>
+    public void Read(int tensor, long byteOffset, Span<byte> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, Layout.Tensors[tensor].ByteCount - destination.Length);
+        TensorPlace place = Layout.Place(tensor);
+        long offset = place.Offset + byteOffset;
+        try
+        {
+            while (!destination.IsEmpty)
+            {
+                int read = RandomAccess.Read(_handles[place.File], destination, offset);
+                if (read == 0)
+                    throw new MerganserException($"{PathOf(place.File)}: ends at offset {offset}; was it changed while it was written?");
+                destination = destination[read..];
+                offset += read;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new MerganserException($"{PathOf(place.File)}: cannot be read back at offset {offset}: {e.Message}", e);
+        }
+    }
+
     /// <summary>Brings everything to the disk and writes the index when there are several files.</summary>
     /// <exception cref="MerganserException">The disk is full or fails.</exception>
     public void Complete()
@@ -108,7 +133,7 @@ public sealed class CheckpointWriter : IDisposable
                 return;
             }
 
-            _handles[file] = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.Read, FileOptions.None, plan.Length);
+            _handles[file] = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read, FileOptions.None, plan.Length);
             RandomAccess.SetLength(_handles[file], plan.Length);
         });
         if (!_kept[file])

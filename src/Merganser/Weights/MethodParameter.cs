@@ -16,11 +16,14 @@ public sealed record MethodParameter(string Name, bool PerModel, double? Default
     /// <summary>For options that are words: the words; the value is the index of the word. Null for numbers and switches.</summary>
     public IReadOnlyList<string>? Words { get; init; }
 
+    /// <summary>True for switches: 0 is off, 1 is on.</summary>
+    public bool IsSwitch { get; init; }
+
     /// <summary>An option with one value for the whole method.</summary>
     public static MethodParameter Global(string name, double? @default, string summary) => new(name, false, @default, summary);
 
     /// <summary>A switch: true is 1, false is 0.</summary>
-    public static MethodParameter Switch(string name, bool @default, string summary) => new(name, false, @default ? 1 : 0, summary) { Minimum = 0, Maximum = 1 };
+    public static MethodParameter Switch(string name, bool @default, string summary) => new(name, false, @default ? 1 : 0, summary) { Minimum = 0, Maximum = 1, IsSwitch = true };
 
     /// <summary>An option that is one of some words; the first is the default.</summary>
     public static MethodParameter Choice(string name, string summary, params string[] words) =>

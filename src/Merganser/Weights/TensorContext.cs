@@ -35,6 +35,9 @@ public sealed class TensorContext
     /// <summary>Masks that replace random or tie-dependent selection, for tests: (tensor name, model index) to one byte per element, or null.</summary>
     public Func<string, int, byte[]?>? InjectedMask { get; init; }
 
+    /// <summary>Threads that dense linear algebra on one tensor may use; results do not depend on it.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
     /// <summary>Receives one-line warnings.</summary>
     public Action<string>? Warn { get; init; }
 

@@ -1,74 +1,183 @@
 using System.Text.Json.Nodes;
 using Merganser.Checkpoints;
 using Merganser.Weights;
+using Merganser.Weights.Execution;
+using Merganser.Weights.Lora;
 using Merganser.Weights.Recipes;
 
 namespace Merganser.Tests.Weights.Recipes;
 
+/// <summary>
+/// Every recipe of golden/weights/recipes, planned and carried out, against the files that mergekit wrote. Recipes whose
+/// tokenizer key asks for another vocabulary must be refused by that key: this build does not merge vocabularies.
+/// </summary>
 public sealed class RecipeGoldenTests
 {
-    public static IEnumerable<TheoryDataRow<string>> Cases() =>
-        Directory.EnumerateDirectories(Golden.Folder("weights", "recipes")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal).Select(name => new TheoryDataRow<string>(name));
+    /// <summary>Recipes in which a maximum decides what is unit-length; their tolerance is absolute (spec, "Goldens").</summary>
+    private static readonly string[] Spherical = ["karcher", "multislerp", "nuslerp"];
+
+    private static readonly string Root = Golden.Folder("weights");
+
+    public static TheoryData<string> Cases() => [.. Directory.GetDirectories(Path.Combine(Root, "recipes")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void The_plan_has_the_tensors_and_the_configuration_that_mergekit_wrote(string name)
+    public void A_recipe_gives_the_expected_tensors_in_strict_mode(string name)
     {
         MergeRecipe recipe = Read(name);
-        PlanOptions options = RecipeFolders.Options;
         if (recipe.TokenizerKey is { } key)
         {
-            string message = Assert.Throws<MerganserException>(() => MergePlanner.Plan(recipe, options)).Message;
-            Assert.Contains($"'{key}'", message, StringComparison.Ordinal);
-            Assert.Contains("vocabularies cannot be merged yet", message, StringComparison.Ordinal);
+            MerganserException refused = Assert.Throws<MerganserException>(() => MergePlanner.Plan(recipe, Options(name, strict: true)));
+            Assert.Contains(key, refused.Message, StringComparison.Ordinal);
             return;
         }
 
-        using MergePlan plan = MergePlanner.Plan(recipe, options);
-        string expectedFolder = Golden.Folder("weights", "recipes", name, "expected");
-        using ModelFolder expected = ModelFolder.Open(expectedFolder);
-        Assert.Equal(expected.Weights.Tensors.Keys.Order(StringComparer.Ordinal), plan.Jobs.Select(job => job.Output.Name).Order(StringComparer.Ordinal));
-        DType? asked = recipe.OutDType ?? recipe.DType;
-        foreach (TensorJob job in plan.Jobs)
+        using var folder = new TemporaryFolder();
+        using Checkpoint expected = CheckpointReader.Open(Expected(name));
+        using Checkpoint merged = Merge(recipe, name, strict: true, folder);
+        Assert.Equal(expected.Tensors.Keys.Order(StringComparer.Ordinal), merged.Tensors.Keys.Order(StringComparer.Ordinal));
+        long elements = 0;
+        long different = 0;
+        foreach ((string tensor, TensorSource source) in expected.Tensors)
         {
-            TensorInfo info = expected.Weights.Tensors[job.Output.Name].Info;
-            Assert.Equal(info.Shape, job.Output.Shape);
-            // Two methods of mergekit write float32 whatever was asked.
-            Assert.Equal(info.DType.IsFloat() ? asked ?? info.DType : info.DType, job.Output.DType);
-            if (job.Context is { } context)
-                Assert.Equal(context.Models.Length, job.Inputs.Length);
+            TensorSource found = merged.Tensors[tensor];
+            Assert.True(source.Info.SameShape(found.Info), $"{tensor}: {found.Info.ShapeText}, expected {source.Info.ShapeText}");
+            if (!source.Info.DType.IsFloat())
+            {
+                Assert.Equal(Bytes(source), Bytes(found));
+                continue;
+            }
+
+            float[] wanted = Floats(source);
+            float[] got = Floats(found);
+            // Upstream stores some results wider than the recipe asks; ours has the type asked for.
+            if (found.Info.DType != source.Info.DType)
+                Rounding.Of(found.Info.DType).Apply(wanted);
+            elements += wanted.Length;
+            for (int i = 0; i < wanted.Length; i++)
+            {
+                if (found.Info.DType == DType.F32)
+                    Assert.True(IsClose(recipe.Method.Name, wanted[i], got[i]), $"{tensor}[{i}]: {got[i]:R}, expected {wanted[i]:R}");
+                else if (wanted[i] != got[i])
+                    different++;
+            }
         }
 
-        JsonObject config = JsonNode.Parse(plan.WrittenFiles["config.json"])!.AsObject();
-        Assert.Equal((string?)expected.Config["dtype"] ?? (string?)expected.Config["torch_dtype"], (string?)config["dtype"] ?? (string?)config["torch_dtype"]);
-        Assert.Equal((int?)expected.Config["num_hidden_layers"], (int?)config["num_hidden_layers"]);
-        TensorJob embedding = plan.Jobs.First(job => job.Output.Name.EndsWith("embed_tokens.weight", StringComparison.Ordinal) || job.Output.Name.EndsWith("word_embeddings.weight", StringComparison.Ordinal));
-        Assert.Equal(embedding.Output.Shape[0], (long?)config["vocab_size"]);
+        // Narrow arithmetic is reproduced bit for bit; only arcee_fusion's softmax may differ in a thousandth of the elements.
+        Assert.True(different <= (recipe.Method.Name == "arcee_fusion" ? elements / 1000 : 0), $"{different} of {elements} narrow elements differ");
+        CheckConfig(name, folder["out"], merged);
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Linear_recipes_give_mergekits_numbers(string name)
+    public void A_recipe_in_native_mode_differs_only_where_the_deliberate_differences_say(string name)
     {
         MergeRecipe recipe = Read(name);
-        if (recipe.Method.Name != "linear" || recipe.TokenizerKey is not null || recipe.AllSources.Any(source => source.Model.AdapterPath is not null))
+        if (recipe.TokenizerKey is not null)
             return;
-        using MergePlan plan = MergePlanner.Plan(recipe, RecipeFolders.Options);
-        using Checkpoint expected = CheckpointReader.Open(Golden.Folder("weights", "recipes", name, "expected"));
-        bool narrow = (recipe.DType ?? DType.F32) != DType.F32 || recipe.OutDType is DType.BF16 or DType.F16;
-        foreach (TensorJob job in plan.Jobs)
+
+        using var folder = new TemporaryFolder();
+        using Checkpoint expected = CheckpointReader.Open(Expected(name));
+        using Checkpoint merged = Merge(recipe, name, strict: false, folder);
+        foreach ((string tensor, TensorSource source) in expected.Tensors.Where(pair => pair.Value.Info.DType.IsFloat()))
         {
-            float[] want = PlanRunner.Read(expected.Tensors[job.Output.Name]), got = PlanRunner.Run(job);
-            Assert.Equal(want.Length, got.Length);
-            for (int i = 0; i < want.Length; i++)
-            {
-                // mergekit rounds to 16 bits after every operation there; two roundings more than ours.
-                double tolerance = narrow ? Math.Abs(want[i]) * 0.012 + 1e-4 : 1e-6 + (1e-5 * Math.Abs(want[i]));
-                Assert.True(Math.Abs(want[i] - got[i]) <= tolerance, $"{job.Output.Name}[{i}]: {got[i]} instead of {want[i]}");
-            }
+            TensorSource found = merged.Tensors[tensor];
+            // With top = 0 upstream drops everything (see breadcrumbs); narrow types have their own test below.
+            bool droppedUpstream = recipe.Method.Name.StartsWith("breadcrumbs", StringComparison.Ordinal) && source.Info.Shape.Length == 1;
+            if (found.Info.DType != DType.F32 || droppedUpstream)
+                continue;
+            float[] wanted = Floats(source);
+            float[] got = Floats(found);
+            for (int i = 0; i < wanted.Length; i++)
+                Assert.True(IsClose(recipe.Method.Name, wanted[i], got[i]), $"{tensor}[{i}]: {got[i]:R}, expected {wanted[i]:R}");
         }
+    }
+
+    [Fact]
+    public void Native_breadcrumbs_differs_from_upstream_only_in_vectors_too_short_for_an_outlier()
+    {
+        const string Name = "breadcrumbs_ties";
+        if (!Directory.Exists(Path.Combine(Root, "recipes", Name)))
+            Assert.Skip("this set of golden files has no such case");
+        using var folder = new TemporaryFolder();
+        using Checkpoint expected = CheckpointReader.Open(Expected(Name));
+        using Checkpoint merged = Merge(Read(Name), Name, strict: false, folder);
+        string[] different = [.. expected.Tensors.Where(pair => Floats(pair.Value).Zip(Floats(merged.Tensors[pair.Key])).Any(two => !IsClose(Name, two.First, two.Second))).Select(pair => pair.Key)];
+        Assert.All(different, tensor => Assert.Contains("norm", tensor, StringComparison.Ordinal));
+        Assert.Equal(7, different.Length);
     }
 
     private static MergeRecipe Read(string name) =>
-        RecipeReader.ReadFile(Golden.Folder("weights", "recipes", name, "recipe.yml"), RecipeMethods.Options).Documents.Single();
+        Assert.Single(RecipeReader.ReadFile(Path.Combine(Root, "recipes", name, "recipe.yml")).Documents);
+
+    private static string Expected(string name) => Path.Combine(Root, "recipes", name, "expected");
+
+    private static PlanOptions Options(string name, bool strict) => new()
+    {
+        WorkingFolder = Root,
+        StrictMergekit = strict,
+        ApplyAdapter = LoraOverlay.Overlay,
+        InjectedMask = Masks(name),
+    };
+
+    private static Checkpoint Merge(MergeRecipe recipe, string name, bool strict, TemporaryFolder folder)
+    {
+        using MergePlan plan = MergePlanner.Plan(recipe, Options(name, strict));
+        // A case whose expected result has shards is merged with a shard size that gives shards.
+        long shard = File.Exists(Path.Combine(Expected(name), "model.safetensors.index.json")) ? 30_000 : 0;
+        MergeExecutor.Run(plan, folder["out"], new MergeRunOptions { ShardBytes = shard, Verify = true });
+        if (shard > 0)
+            Assert.True(File.Exists(folder["out", "model.safetensors.index.json"]));
+        return CheckpointReader.Open(folder["out"]);
+    }
+
+    /// <summary>masks.safetensors holds <c>tensor::model path</c>; methods ask by tensor and the model's index, the base not counted.</summary>
+    private static Func<string, int, byte[]?>? Masks(string name)
+    {
+        string path = Path.Combine(Root, "recipes", name, "masks.safetensors");
+        if (!File.Exists(path))
+            return null;
+        MergeRecipe recipe = Read(name);
+        string[] models = [.. recipe.Models.Select(source => source.Model.Path).Where(model => model != recipe.BaseModel?.Path)];
+        Dictionary<string, byte[]> masks = [];
+        using (Checkpoint file = CheckpointReader.Open(path))
+        {
+            foreach ((string key, TensorSource source) in file.Tensors)
+                masks.Add(key, Bytes(source));
+        }
+
+        return (tensor, model) => masks.GetValueOrDefault($"{tensor}::{models[model]}");
+    }
+
+    private static void CheckConfig(string name, string output, Checkpoint merged)
+    {
+        JsonObject expected = Config(Expected(name));
+        JsonObject found = Config(output);
+        Assert.Equal(Value(expected, "num_hidden_layers"), Value(found, "num_hidden_layers"));
+        Assert.Equal(Value(expected, "dtype") ?? Value(expected, "torch_dtype"), Value(found, "dtype") ?? Value(found, "torch_dtype"));
+        // The vocabulary's size is the number of rows, whatever upstream wrote.
+        TensorSource? embedding = merged.Tensors.FirstOrDefault(pair => pair.Key.EndsWith("embed_tokens.weight", StringComparison.Ordinal) || pair.Key.EndsWith("word_embeddings.weight", StringComparison.Ordinal)).Value;
+        if (embedding is not null)
+            Assert.Equal(embedding.Info.Shape[0].ToString(System.Globalization.CultureInfo.InvariantCulture), Value(found, "vocab_size"));
+
+        static JsonObject Config(string folder) => JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject();
+        static string? Value(JsonObject config, string key) => config[key]?.ToString();
+    }
+
+    private static bool IsClose(string method, float wanted, float got) =>
+        Math.Abs(wanted - got) <= (Spherical.Contains(method) ? 1e-5 : 1e-6 + 1e-5 * Math.Abs(wanted));
+
+    private static byte[] Bytes(TensorSource source)
+    {
+        byte[] bytes = new byte[source.Info.ByteCount];
+        source.Read(0, bytes);
+        return bytes;
+    }
+
+    private static float[] Floats(TensorSource source)
+    {
+        float[] values = new float[source.Info.ElementCount];
+        TensorCast.ToSingle(Bytes(source), source.Info.DType, values);
+        return values;
+    }
 }

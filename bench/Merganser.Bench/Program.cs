@@ -1,0 +1,63 @@
+using System.CommandLine;
+using Merganser;
+using Merganser.Bench;
+
+// Usage: dotnet run -c Release --project bench/Merganser.Bench -- merge [options] | cast [options]
+var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateMerge() };
+try
+{
+    return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (MerganserException e)
+{
+    Console.Error.WriteLine($"bench: {e.Message}");
+    return 1;
+}
+
+static Command CreateMerge()
+{
+    var size = new Option<string[]>("--size") { Description = $"one or more of {string.Join(", ", SyntheticModel.All.Select(model => model.Size))}", DefaultValueFactory = _ => ["1.1b"], AllowMultipleArgumentsPerToken = true };
+    var methods = new Option<string>("--methods") { Description = "merge methods, separated by commas", DefaultValueFactory = _ => "linear,slerp,task_arithmetic,nearswap,dare_linear,dare_ties,ties,sce,breadcrumbs,breadcrumbs_ties,pcb,della,della_linear" };
+    var threads = new Option<string>("--threads") { Description = "numbers of threads, separated by commas", DefaultValueFactory = _ => "1,2" };
+    var runs = new Option<int>("--runs") { Description = "runs of each", DefaultValueFactory = _ => 3 };
+    var cold = new Option<bool>("--cold") { Description = "drop the inputs from the page cache before each run" };
+    var work = new Option<string>("--work") { Description = "folder for models and outputs; models that are there are used", DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "merganser-bench") };
+    var cli = new Option<string>("--cli") { Description = "the command line to measure: Merganser.Cli.dll or a native binary", DefaultValueFactory = _ => DefaultCommandLine() };
+    var output = new Option<string?>("--out") { Description = "also write the tables to this file" };
+    var command = new Command("merge", "Merges from disk to disk, side by side with cp + cat and, if it is on the PATH, mergekit") { size, methods, threads, runs, cold, work, cli, output };
+    command.SetAction(parsed =>
+    {
+        using var page = new StringWriter();
+        page.WriteLine("# Speed of merging, disk to disk");
+        page.WriteLine();
+        page.WriteLine("Written by `dotnet run -c Release --project bench/Merganser.Bench -- merge`.");
+        foreach (string name in parsed.GetValue(size)!)
+        {
+            var options = new MergeBenchmarkOptions
+            {
+                Model = SyntheticModel.All.FirstOrDefault(model => model.Size == name) ?? throw new MerganserException($"there is no size '{name}'"),
+                Methods = parsed.GetValue(methods)!.Split(','),
+                Threads = [.. parsed.GetValue(threads)!.Split(',').Select(int.Parse)],
+                Runs = parsed.GetValue(runs),
+                Cold = parsed.GetValue(cold),
+                Work = parsed.GetValue(work)!,
+                CommandLine = parsed.GetValue(cli)!,
+            };
+            Directory.CreateDirectory(options.Work);
+            page.WriteLine();
+            MergeReport.Write(options, [.. MergeBenchmark.Run(options, Console.Error)], page);
+        }
+
+        Console.Write(page);
+        if (parsed.GetValue(output) is { } path)
+            File.WriteAllText(path, page.ToString());
+    });
+    return command;
+}
+
+static string DefaultCommandLine()
+{
+    // bench runs from artifacts/bin/Merganser.Bench/<configuration>/; the command line is its sibling.
+    string configuration = new DirectoryInfo(AppContext.BaseDirectory).Name;
+    return Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Merganser.Cli", configuration, "Merganser.Cli.dll"));
+}

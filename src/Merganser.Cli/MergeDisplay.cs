@@ -1,0 +1,74 @@
+using System.Globalization;
+using Merganser.Weights;
+using Merganser.Checkpoints;
+using Merganser.Weights.Execution;
+
+namespace Merganser.Cli;
+
+/// <summary>What the <c>merge</c> verb prints: warnings, the plan, the progress and the result.</summary>
+internal sealed class MergeDisplay(TextWriter output, TextWriter error, bool quiet, bool verbose)
+{
+    private readonly Lock _lock = new();
+
+    /// <summary>Prints a warning.</summary>
+    public void Warn(string line)
+    {
+        lock (_lock)
+        {
+            if (!quiet)
+                error.WriteLine($"warning: {line}");
+        }
+    }
+
+    /// <summary>Prints a remark.</summary>
+    public void Note(string line)
+    {
+        if (!quiet)
+            error.WriteLine($"note: {line}");
+    }
+
+    /// <summary>Prints what a plan would do.</summary>
+    public void Describe(MergePlan plan, string folder)
+    {
+        foreach (string warning in plan.Warnings)
+            Warn(warning);
+        if (quiet)
+            return;
+        int merged = plan.Jobs.Count(job => job.Method is not null);
+        long parameters = plan.Jobs.Sum(job => job.Output.ElementCount);
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{folder}: {plan.Jobs.Count} tensors ({merged} merged, {plan.Jobs.Count - merged} copied), {parameters:N0} parameters"));
+        output.WriteLine($"  reads {RunDisplay.Bytes(plan.BytesRead)}, writes {RunDisplay.Bytes(plan.BytesWritten)}");
+        if (!verbose)
+            return;
+        foreach (TensorJob job in plan.Jobs)
+            output.WriteLine($"  {job.Output.Name} {job.Output.ShapeText} {job.Output.DType.SafetensorsName()} {job.Method?.Name ?? "copy"} of {job.Inputs.Length}");
+    }
+
+    /// <summary>Prints where the parameters of some tensors come from; false when no tensor has such a name.</summary>
+    public bool Explain(MergePlan plan, string text)
+    {
+        bool found = false;
+        foreach (TensorJob job in plan.Jobs.Where(job => job.Output.Name.Contains(text, StringComparison.Ordinal)))
+        {
+            found = true;
+            output.WriteLine($"{job.Output.Name}: {job.Method?.Name ?? "copied"}");
+            foreach (string line in job.Explanation)
+                output.WriteLine($"  {line}");
+        }
+
+        return found;
+    }
+
+    /// <summary>Prints what a run did.</summary>
+    public void Report(MergeReport report, string folder)
+    {
+        if (quiet)
+            return;
+        string resumed = report.Resumed > 0 ? $", {RunDisplay.Bytes(report.Resumed)} of it from the earlier run" : "";
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{folder}: {RunDisplay.Bytes(report.BytesStored)} written{resumed} in {report.Elapsed.TotalSeconds:F1} s ({report.BytesMoved / Math.Max(1e-3, report.Elapsed.TotalSeconds) / 1e9:F1} GB/s)"));
+    }
+}

@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Globalization;
+using Merganser.Weights.Execution;
+using Spectre.Console;
+
+namespace Merganser.Cli;
+
+/// <summary>Shows a run as it goes on: a bar in a terminal, a plain line every few seconds elsewhere. Runs under two seconds show nothing.</summary>
+internal sealed class RunDisplay : IDisposable
+{
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(5);
+
+    private readonly MergeProgress _progress;
+    private readonly TextWriter _error;
+    private readonly string _name;
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private readonly ManualResetEventSlim _stop = new();
+    private readonly Thread _thread;
+
+    /// <summary>Begins to watch the counters of a run.</summary>
+    public RunDisplay(string name, MergeProgress progress, TextWriter error)
+    {
+        _name = name;
+        _progress = progress;
+        _error = error;
+        _thread = new Thread(Watch) { IsBackground = true, Name = "progress" };
+        _thread.Start();
+    }
+
+    /// <summary>"12.3 GB", decimal.</summary>
+    public static string Bytes(double bytes)
+    {
+        string[] units = ["B", "kB", "MB", "GB", "TB"];
+        int unit = 0;
+        for (; bytes >= 1000 && unit < units.Length - 1; unit++)
+            bytes /= 1000;
+        return unit == 0 ? $"{bytes:F0} B" : string.Create(CultureInfo.InvariantCulture, $"{bytes:F1} {units[unit]}");
+    }
+
+    public void Dispose()
+    {
+        _stop.Set();
+        _thread.Join();
+        _stop.Dispose();
+    }
+
+    private void Watch()
+    {
+        if (_stop.Wait(Quiet))
+            return;
+        if (ReferenceEquals(_error, Console.Error) && !Console.IsErrorRedirected)
+            WatchTerminal();
+        else
+            WatchPlain();
+    }
+
+    private void WatchPlain()
+    {
+        do
+            _error.WriteLine($"{_name}: {Line()}");
+        while (!_stop.Wait(PlainInterval));
+    }
+
+    private void WatchTerminal()
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_error) });
+        console.Progress()
+            .AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn())
+            .Start(context =>
+            {
+                ProgressTask task = context.AddTask(Markup.Escape(_name), maxValue: 1);
+                do
+                {
+                    task.Value = _progress.BytesTotal == 0 ? 0 : (double)_progress.BytesStored / _progress.BytesTotal;
+                    task.Description = Markup.Escape($"{_name}: {Line()}");
+                }
+                while (!_stop.Wait(TimeSpan.FromMilliseconds(100)));
+            });
+    }
+
+    private string Line()
+    {
+        double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        double share = _progress.BytesTotal == 0 ? 0 : (double)_progress.BytesStored / _progress.BytesTotal;
+        string left = share is > 0 and < 1 ? $", {TimeSpan.FromSeconds(seconds * (1 - share) / share):h\\:mm\\:ss} left" : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{_progress.Stage} {_progress.TensorsDone}/{_progress.TensorsTotal} tensors, {share:P0}, {_progress.BytesMoved / seconds / 1e9:F1} GB/s{left}");
+    }
+}

@@ -1,0 +1,335 @@
+using System.Runtime.Intrinsics;
+
+namespace Merganser.Weights.Selection;
+
+/// <summary>
+/// Finds the k-th largest magnitude of a tensor that is streamed past, exactly and without sorting. A magnitude is the
+/// bit pattern without its sign, whose integer order is the order of the absolute values (NaN above everything).
+/// A sample gives a bracket that very likely holds the answer; one scan counts what is above the bracket and collects
+/// what is inside, and the list is resolved in memory. When the bracket missed or holds too much, histogram scans narrow
+/// it down. The answer never depends on the sample or on how the tensor is cut; memory is bounded by <see cref="ListLimit"/>.
+/// </summary>
+internal sealed class MagnitudeSelect
+{
+    /// <summary>The most magnitudes that are kept in memory.</summary>
+    public const int ListLimit = 1 << 22;
+
+    private const int WithoutSample = 1 << 16;
+    private const int HistogramBits = 14;
+    private const int AbsoluteMask = 0x7FFFFFFF;
+
+    private readonly long _count;
+    private readonly Func<long, long>? _rankOfNonZero;
+    private readonly int _listLimit;
+    private long _rank;
+    private Phase _phase;
+
+    // The answer lies in [_low, _high]; _above magnitudes are larger, _inside are in the interval.
+    private int _low;
+    private int _high = AbsoluteMask;
+    private long _above;
+    private long _inside;
+
+    private long _zeros;
+    private int[] _list = [];
+    private int _length;
+    private bool _overflow;
+    private long[]? _histogram;
+    private int _shift;
+    private bool _scanned;
+
+    /// <summary>Looks for the element of a rank.</summary>
+    /// <param name="count">Elements of the tensor.</param>
+    /// <param name="rank">1 for the largest; 0 selects nothing, more than <paramref name="count"/> selects everything, both without a scan.</param>
+    /// <param name="listLimit">The most magnitudes to keep in memory.</param>
+    public MagnitudeSelect(long count, long rank, int listLimit = ListLimit)
+    {
+        _count = count;
+        _listLimit = listLimit;
+        Begin(rank);
+    }
+
+    /// <summary>Looks for an element whose rank depends on how many elements are not zero.</summary>
+    public MagnitudeSelect(long count, Func<long, long> rankOfNonZero, int listLimit = ListLimit)
+    {
+        _count = count;
+        _listLimit = listLimit;
+        _rankOfNonZero = rankOfNonZero;
+        _rank = -1;
+        _phase = count == 0 ? Phase.Done : count <= Math.Min(WithoutSample, listLimit) ? Phase.Collect : Phase.Sample;
+        _inside = count;
+        SelectNothing();
+    }
+
+    private enum Phase
+    {
+        Done,
+        Sample,
+        Collect,
+        Histogram,
+    }
+
+    /// <summary>What is selected, once no scan is wanted any more.</summary>
+    public MagnitudeCut Cut { get; private set; }
+
+    /// <summary>The scan that is needed next; closes the scan before.</summary>
+    public ScanRequest NextScan()
+    {
+        if (_phase == Phase.Sample && _length > 0)
+            CloseSample();
+        else if (_phase == Phase.Collect && _scanned)
+            CloseCollect();
+        else if (_phase == Phase.Histogram && _scanned)
+            CloseHistogram();
+
+        _scanned = false;
+        switch (_phase)
+        {
+            case Phase.Sample:
+                return ScanRequest.Sample(_count, Math.Clamp(_count / 16, 4096, 32768));
+            case Phase.Collect:
+                _above = _inside = _zeros = 0;
+                _length = 0;
+                _overflow = false;
+                return ScanRequest.Full;
+            case Phase.Histogram:
+                _shift = Math.Max(0, 32 - System.Numerics.BitOperations.LeadingZeroCount((uint)(_high - _low)) - HistogramBits);
+                _histogram = new long[1 << HistogramBits];
+                _zeros = 0;
+                return ScanRequest.Full;
+            default:
+                _list = [];
+                _histogram = null;
+                return ScanRequest.None;
+        }
+    }
+
+    /// <summary>Looks at the next values.</summary>
+    public void Scan(ReadOnlySpan<float> values)
+    {
+        _scanned = true;
+        switch (_phase)
+        {
+            case Phase.Sample:
+                Reserve(values.Length);
+                foreach (float value in values)
+                    _list[_length++] = Key(value);
+                break;
+            case Phase.Collect:
+                Collect(values);
+                break;
+            case Phase.Histogram:
+                foreach (float value in values)
+                {
+                    int key = Key(value);
+                    if (key >= _low && key <= _high)
+                        _histogram![(key - _low) >> _shift]++;
+                }
+
+                break;
+        }
+    }
+
+    private static int Key(float value) => BitConverter.SingleToInt32Bits(value) & AbsoluteMask;
+
+    private void Begin(long rank)
+    {
+        _rank = rank;
+        if (rank <= 0)
+        {
+            SelectNothing();
+        }
+        else if (rank > _count)
+        {
+            Cut = new MagnitudeCut(0, 1, 1);
+        }
+        else
+        {
+            _inside = _count;
+            _phase = _count <= Math.Min(WithoutSample, _listLimit) ? Phase.Collect : Phase.Sample;
+        }
+    }
+
+    private void SelectNothing() => Cut = new MagnitudeCut(AbsoluteMask, 1, 0);
+
+    private void Reserve(int more)
+    {
+        if (_length + more > _list.Length)
+            Array.Resize(ref _list, Math.Max(_length + more, Math.Max(4096, 2 * _list.Length)));
+    }
+
+    private void Collect(ReadOnlySpan<float> values)
+    {
+        if (!_overflow && _length + values.Length > _listLimit && _inside > _listLimit - values.Length)
+            _overflow = true;
+        if (!_overflow)
+            Reserve(values.Length);
+        int index = 0;
+        int[] list = _list;
+        int length = _length;
+        if (Vector256.IsHardwareAccelerated)
+        {
+            Vector256<int> absolute = Vector256.Create(AbsoluteMask);
+            Vector256<int> low = Vector256.Create(_low);
+            Vector256<int> width = Vector256.Create(_high - _low);
+            Vector256<int> above = default;
+            Vector256<int> zeros = default;
+            Vector256<int> inside = default;
+            for (; index <= values.Length - Vector256<int>.Count; index += Vector256<int>.Count)
+            {
+                Vector256<int> key = Vector256.Create(values[index..]).AsInt32() & absolute;
+                Vector256<int> distance = key - low;
+                Vector256<int> over = Vector256.GreaterThan(distance, width);
+                Vector256<int> within = Vector256.GreaterThan(distance, Vector256.Create(-1)) & ~over;
+                above -= over;
+                inside -= within;
+                zeros -= Vector256.Equals(key, Vector256<int>.Zero);
+                uint bits = Vector256.ExtractMostSignificantBits(within);
+                if (bits == 0 || _overflow)
+                    continue;
+                for (; bits != 0; bits &= bits - 1)
+                    list[length++] = BitConverter.SingleToInt32Bits(values[index + System.Numerics.BitOperations.TrailingZeroCount(bits)]) & AbsoluteMask;
+            }
+
+            _above += Vector256.Sum(above);
+            _inside += Vector256.Sum(inside);
+            _zeros += Vector256.Sum(zeros);
+        }
+
+        for (; index < values.Length; index++)
+        {
+            int key = Key(values[index]);
+            _zeros += key == 0 ? 1 : 0;
+            if (key > _high)
+            {
+                _above++;
+            }
+            else if (key >= _low)
+            {
+                _inside++;
+                if (!_overflow)
+                    list[length++] = key;
+            }
+        }
+
+        _length = length;
+    }
+
+    /// <summary>Takes the order statistics six standard errors around the wanted rank as the bracket.</summary>
+    private void CloseSample()
+    {
+        Span<int> sample = _list.AsSpan(0, _length);
+        double share = (double)_rank / _count;
+        if (_rankOfNonZero is not null)
+        {
+            int zeros = sample.Count(0);
+            share = (double)_rankOfNonZero(sample.Length - zeros) / sample.Length;
+        }
+
+        double position = share * sample.Length;
+        double margin = 2 + (6 * Math.Sqrt(Math.Max(0, position * (1 - share))));
+        int first = (int)Math.Floor(position - margin);
+        int last = (int)Math.Ceiling(position + margin);
+        _high = first < 1 ? AbsoluteMask : KthLargest(sample, first, out _, out _);
+        _low = last > sample.Length ? 0 : KthLargest(sample, last, out _, out _);
+        _phase = Phase.Collect;
+    }
+
+    private void CloseCollect()
+    {
+        if (_rank < 0)
+        {
+            _rank = _rankOfNonZero!(_count - _zeros);
+            if (_rank <= 0 || _rank > _count)
+            {
+                Cut = _rank <= 0 ? new MagnitudeCut(AbsoluteMask, 1, 0) : new MagnitudeCut(0, 1, 1);
+                _phase = Phase.Done;
+                return;
+            }
+        }
+
+        if (_rank <= _above)
+        {
+            _low = _high + 1;
+            _high = AbsoluteMask;
+            _inside = _above;
+            _above = 0;
+            Narrowed();
+        }
+        else if (_rank > _above + _inside)
+        {
+            _high = _low - 1;
+            _low = 0;
+            _above += _inside;
+            _inside = _count - _above;
+            Narrowed();
+        }
+        else if (_overflow)
+        {
+            Narrowed();
+        }
+        else
+        {
+            int threshold = KthLargest(_list.AsSpan(0, _length), _rank - _above, out long larger, out long equal);
+            Finish(threshold, equal, _rank - _above - larger);
+        }
+    }
+
+    private void CloseHistogram()
+    {
+        int bin = _histogram!.Length - 1;
+        long before = _above;
+        while (before + _histogram[bin] < _rank)
+            before += _histogram[bin--];
+        _above = before;
+        _inside = _histogram[bin];
+        int low = _low + (bin << _shift);
+        _high = (int)Math.Min(_high, (long)low + (1L << _shift) - 1);
+        _low = low;
+        Narrowed();
+    }
+
+    /// <summary>Decides how to go on with the interval, whose counts are known.</summary>
+    private void Narrowed()
+    {
+        if (_low == _high)
+            Finish(_low, _inside, _rank - _above);
+        else
+            _phase = _inside <= _listLimit ? Phase.Collect : Phase.Histogram;
+    }
+
+    private void Finish(int threshold, long ties, long kept)
+    {
+        Cut = new MagnitudeCut(threshold, ties, kept);
+        _phase = Phase.Done;
+    }
+
+    /// <summary>The k-th largest of a list of non-negative keys, by a histogram of eleven bits at a time.</summary>
+    internal static int KthLargest(ReadOnlySpan<int> keys, long rank, out long larger, out long equal)
+    {
+        Span<int> counts = stackalloc int[2048];
+        int prefix = 0;
+        int mask = 0;
+        larger = 0;
+        equal = keys.Length;
+        foreach ((int shift, int width) in (ReadOnlySpan<(int, int)>)[(20, 11), (9, 11), (0, 9)])
+        {
+            counts.Clear();
+            int digits = (1 << width) - 1;
+            foreach (int key in keys)
+            {
+                if ((key & mask) == prefix)
+                    counts[(key >> shift) & digits]++;
+            }
+
+            int digit = digits;
+            while (larger + counts[digit] < rank)
+                larger += counts[digit--];
+            equal = counts[digit];
+            prefix |= digit << shift;
+            mask |= digits << shift;
+        }
+
+        return prefix;
+    }
+}
