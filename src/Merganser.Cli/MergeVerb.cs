@@ -52,7 +52,8 @@ internal static class MergeVerb
         var ignored = new List<Option>();
         foreach ((string name, bool takesValue) in WithoutEffect)
         {
-            Option option = takesValue ? new Option<string?>(name) { Hidden = true } : new Option<bool>(name) { Hidden = true };
+            Option option = takesValue ? new Option<string?>(name) : new Option<bool>(name, $"--no-{name[2..]}");
+            option.Hidden = true;
             ignored.Add(option);
             command.Add(option);
         }
@@ -60,7 +61,7 @@ internal static class MergeVerb
         command.SetAction((parsed, cancellation) =>
         {
             var display = new MergeDisplay(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(quiet), parsed.GetValue(verbose));
-            foreach (Option option in ignored.Where(option => parsed.GetResult(option) is not null))
+            foreach (Option option in ignored.Where(option => parsed.GetResult(option) is { Implicit: false }))
                 display.Note($"{option.Name} has no effect here");
             if (parsed.GetValue(device) is var where && where is not "cpu")
                 display.Note($"--device {where}: this build merges on the CPU");

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using Merganser.Weights.Recipes;
 
 namespace Merganser.Cli;
 
@@ -7,25 +10,21 @@ internal static class Program
 {
     private static int Main(string[] args) => Run(args, Console.Out, Console.Error);
 
-    /// <summary>Runs a command line: 0 when it worked, 1 when an input cannot be used, 2 when the command line is wrong.</summary>
+    /// <summary>Runs a command line: 0 when it worked, 1 when an input cannot be used, 2 when the command line is wrong, 130 when it was stopped.</summary>
     internal static int Run(string[] args, TextWriter output, TextWriter error)
     {
         var debug = new Option<bool>("--debug") { Description = "show the stack trace of an error", Recursive = true };
-        var root = new RootCommand("Merganser merges what can be merged in a transformer stack.") { debug };
-        foreach (Func<Command> verb in Verbs.All)
-            root.Add(verb());
-
-        ParseResult parsed = root.Parse(args);
-        var invocation = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false };
+        Command root = Tree(debug);
+        ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
         if (parsed.Errors.Count > 0)
         {
-            parsed.Invoke(invocation);
+            error.WriteLine($"{Path(parsed.CommandResult)}: {Message(parsed)} (see '{Path(parsed.CommandResult)} --help')");
             return 2;
         }
 
         try
         {
-            return parsed.Invoke(invocation);
+            return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
         }
         catch (MerganserException e)
         {
@@ -34,8 +33,38 @@ internal static class Program
         }
         catch (OperationCanceledException)
         {
-            error.WriteLine("merganser: cancelled");
+            error.WriteLine("merganser: stopped");
             return 130;
         }
+    }
+
+    /// <summary>The whole command tree.</summary>
+    internal static Command Tree(Option<bool>? debug = null)
+    {
+        var root = new Command("merganser", "Merges what can be merged in a transformer stack: checkpoints today.") { new HelpOption { Recursive = true, Action = new HelpWithExamples() }, new VersionOption() };
+        if (debug is not null)
+            root.Add(debug);
+        foreach (Func<Command> verb in Verbs.All)
+            root.Add(verb());
+        return root;
+    }
+
+    /// <summary>"merganser lora extract".</summary>
+    private static string Path(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{Path(parent)} {command.Command.Name}" : command.Command.Name;
+
+    /// <summary>What is wrong, on one line, with the nearest word when one was mistyped.</summary>
+    private static string Message(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        if (parsed.UnmatchedTokens.Count == 0)
+            return parsed.Errors[0].Message.ReplaceLineEndings(" ").TrimEnd('.');
+        string word = parsed.UnmatchedTokens[0];
+        IEnumerable<string> known = word.StartsWith('-')
+            ? command.Options.Where(option => !option.Hidden).SelectMany(option => option.Aliases.Append(option.Name))
+            : command.Subcommands.Select(verb => verb.Name);
+        string kind = word.StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "verb" : "argument";
+        string hint = NearestName.Find(word, known) is { } nearest ? $"; did you mean '{nearest}'?" : "";
+        return $"unknown {kind} {NearestName.Quote(word)}{hint}";
     }
 }

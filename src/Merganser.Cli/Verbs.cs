@@ -10,5 +10,6 @@ internal static class Verbs
         MergeVerb.Create,
         EvaluateVerb.Create,
         MethodsVerb.Create,
+        CompletionVerb.Create,
     ];
 }

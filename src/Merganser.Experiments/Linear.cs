@@ -74,14 +74,14 @@ internal sealed class Linear
             var f1 = new Vector<float>(x1[input]);
             var f2 = new Vector<float>(x2[input]);
             var f3 = new Vector<float>(x3[input]);
-            a0 = Vector.FusedMultiplyAdd(f0, wA, a0);
-            b0 = Vector.FusedMultiplyAdd(f0, wB, b0);
-            a1 = Vector.FusedMultiplyAdd(f1, wA, a1);
-            b1 = Vector.FusedMultiplyAdd(f1, wB, b1);
-            a2 = Vector.FusedMultiplyAdd(f2, wA, a2);
-            b2 = Vector.FusedMultiplyAdd(f2, wB, b2);
-            a3 = Vector.FusedMultiplyAdd(f3, wA, a3);
-            b3 = Vector.FusedMultiplyAdd(f3, wB, b3);
+            a0 = Vector.MultiplyAddEstimate(f0, wA, a0);
+            b0 = Vector.MultiplyAddEstimate(f0, wB, b0);
+            a1 = Vector.MultiplyAddEstimate(f1, wA, a1);
+            b1 = Vector.MultiplyAddEstimate(f1, wB, b1);
+            a2 = Vector.MultiplyAddEstimate(f2, wA, a2);
+            b2 = Vector.MultiplyAddEstimate(f2, wB, b2);
+            a3 = Vector.MultiplyAddEstimate(f3, wA, a3);
+            b3 = Vector.MultiplyAddEstimate(f3, wB, b3);
         }
 
         Store(a0, b0, y, column);

@@ -40,7 +40,7 @@ public sealed record ArchitectureModule(string Name)
     /// <summary>Tensors after the layers: final norms and heads.</summary>
     public ImmutableArray<WeightDefinition> Post { get; init; } = [];
 
-    /// <summary>The key of the number of layers in config.json; dots walk into nested objects.</summary>
+    /// <summary>The key of the number of layers in config.json; dots walk into nested objects. Empty when it has no such number.</summary>
     public string LayerCountKey { get; init; } = "num_hidden_layers";
 }
 

@@ -1,8 +1,10 @@
 using Merganser.Checkpoints.Formats;
+using Merganser.Checkpoints.Gguf;
+using Merganser.Checkpoints.Torch;
 
 namespace Merganser.Checkpoints;
 
-/// <summary>Opens checkpoints: safetensors files and sharded folders.</summary>
+/// <summary>Opens checkpoints: safetensors files, zip archives of PyTorch, and folders of either, sharded or not; GGUF files.</summary>
 public static class CheckpointReader
 {
     private static readonly string[] Candidates =
@@ -42,6 +44,8 @@ public static class CheckpointReader
         CheckpointFile file = CheckpointFile.Open(path);
         try
         {
+            if (GgufFile.IsGguf(file))
+                return GgufFile.Read(origin, file).Weights;
             (IReadOnlyList<TensorSource> tensors, IReadOnlyDictionary<string, string> metadata) = ReadTensors(file);
             return new Checkpoint(origin, tensors, [file]) { Metadata = metadata };
         }
@@ -93,10 +97,25 @@ public static class CheckpointReader
 
     private static (IReadOnlyList<TensorSource> Tensors, IReadOnlyDictionary<string, string> Metadata) ReadTensors(CheckpointFile file)
     {
+        if (IsTorch(file))
+            return (TorchZip.Read(file), new Dictionary<string, string>());
         SafetensorsHeader header = SafetensorsHeader.Read(file);
         var tensors = new TensorSource[header.Entries.Count];
         for (int i = 0; i < tensors.Length; i++)
             tensors[i] = new FileTensorSource(header.Entries[i].Info, file, header.DataStart + header.Entries[i].Begin);
         return (tensors, header.Metadata);
+    }
+
+    // By name, or for other names by the first bytes of a zip archive.
+    private static bool IsTorch(CheckpointFile file)
+    {
+        string extension = Path.GetExtension(file.Path).ToLowerInvariant();
+        if (extension is ".bin" or ".pt" or ".pth" or ".ckpt")
+            return true;
+        Span<byte> magic = stackalloc byte[4];
+        if (extension == ".safetensors" || file.Length < magic.Length)
+            return false;
+        file.Read(0, magic);
+        return magic.SequenceEqual("PK\u0003\u0004"u8);
     }
 }

@@ -38,10 +38,12 @@ public sealed class ConfigEditor
         return this;
     }
 
-    /// <summary>Sets the value at a dotted path such as <c>text_config.vocab_size</c>.</summary>
+    /// <summary>Sets the value at a dotted path such as <c>text_config.vocab_size</c>; the empty path changes nothing.</summary>
     /// <exception cref="MerganserException">A step of the path is no object.</exception>
     public ConfigEditor Set(string dottedKey, JsonNode value)
     {
+        if (dottedKey.Length == 0)
+            return this;
         JsonObject root = BoundedJson.ParseObject(_json, _path);
         string[] parts = root.ContainsKey(dottedKey) ? [dottedKey] : dottedKey.Split('.');
         Slot slot = Locate(parts);

@@ -173,10 +173,12 @@ internal sealed class ArchitectureInference
         string[] plain = ["num_hidden_layers", "n_layer", "n_layers", "num_layers", "depth"];
         string[] own = decoder ? ["num_decoder_layers", "decoder_layers"] : ["encoder_layers", "num_encoder_layers"];
         string[] nested = vision ? ["vision_config"] : ["text_config", "llm_config"];
+
+        // One of several stacks takes only a number that fits it: another stack's number would make its layers look incomplete.
         string[] keys = [.. nested.SelectMany(outer => plain.Select(key => $"{outer}.{key}")), .. own, .. plain];
         int count = stack?.CountIn(0) ?? 0;
         return Array.Find(keys, key => _models[0].GetConfig(key)?.ToJsonString() == count.ToString(System.Globalization.CultureInfo.InvariantCulture))
-            ?? FirstPresent([.. plan.Name == "default" ? plain : keys]);
+            ?? (_stacks.Count <= 1 ? FirstPresent([.. plain]) : "");
     }
 
     private string FirstPresent(ImmutableArray<string> keys) => keys.FirstOrDefault(key => _models[0].GetConfig(key) is not null) ?? keys[0];
