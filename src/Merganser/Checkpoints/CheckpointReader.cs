@@ -1,9 +1,10 @@
 using Merganser.Checkpoints.Formats;
+using Merganser.Checkpoints.Gguf;
 using Merganser.Checkpoints.Torch;
 
 namespace Merganser.Checkpoints;
 
-/// <summary>Opens checkpoints: safetensors files, zip archives of PyTorch, and folders of either, sharded or not.</summary>
+/// <summary>Opens checkpoints: safetensors files, zip archives of PyTorch, and folders of either, sharded or not; GGUF files.</summary>
 public static class CheckpointReader
 {
     private static readonly string[] Candidates =
@@ -43,6 +44,8 @@ public static class CheckpointReader
         CheckpointFile file = CheckpointFile.Open(path);
         try
         {
+            if (GgufFile.IsGguf(file))
+                return GgufFile.Read(origin, file).Weights;
             (IReadOnlyList<TensorSource> tensors, IReadOnlyDictionary<string, string> metadata) = ReadTensors(file);
             return new Checkpoint(origin, tensors, [file]) { Metadata = metadata };
         }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Merganser.Checkpoints.Formats;
 
 namespace Merganser.Checkpoints;
 
@@ -70,8 +71,7 @@ public sealed class ModelFolder : IDisposable
     {
         if (!Directory.Exists(path) && !File.Exists(path))
             throw new MerganserException($"{path}: there is no such folder or file");
-        string configPath = System.IO.Path.Combine(path, "config.json");
-        JsonObject config = File.Exists(configPath) ? BoundedJson.ReadObject(configPath) : [];
+        JsonObject config = Directory.Exists(path) && FolderFiles.Find(path, "config.json") is { } configPath ? BoundedJson.ReadObject(configPath) : [];
         return new ModelFolder(path, config, CheckpointReader.Open(path));
     }
 
@@ -124,8 +124,7 @@ public sealed class ModelFolder : IDisposable
             yield break;
         foreach (string name in SideFileNames.Concat(extra ?? []).Distinct(StringComparer.Ordinal))
         {
-            string file = System.IO.Path.Combine(Path, name);
-            if (File.Exists(file))
+            if (FolderFiles.Find(Path, name) is { } file)
                 yield return file;
         }
     }
