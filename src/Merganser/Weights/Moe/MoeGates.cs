@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using Merganser.Checkpoints;
-using Merganser.Weights.Recipes;
 using Merganser.Weights.Spectral;
 using Merganser.Weights.Tools;
 

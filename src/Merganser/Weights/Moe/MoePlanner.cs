@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Merganser.Checkpoints;
@@ -73,7 +72,11 @@ public sealed class MoePlanner
         // The recipe's own reader of models serves here too: it finds folders and applies adapters.
         var recipe = new MergeRecipe
         {
-            File = config.File, Text = config.Text, Method = MergeMethods.Find("linear")!, Position = config.GateModePosition, BaseModel = config.BaseModel,
+            File = config.File,
+            Text = config.Text,
+            Method = MergeMethods.Find("linear")!,
+            Position = config.GateModePosition,
+            BaseModel = config.BaseModel,
         };
         var planning = new PlanOptions { WorkingFolder = options.WorkingFolder, ApplyAdapter = LoraOverlay.Overlay, Seed = options.Seed };
         var models = new ModelSet(recipe, planning);
