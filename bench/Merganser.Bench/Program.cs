@@ -3,7 +3,7 @@ using Merganser;
 using Merganser.Bench;
 
 // Usage: dotnet run -c Release --project bench/Merganser.Bench -- merge [options] | cast [options]
-var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateMerge() };
+var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateGenerate(), CreateMerge() };
 try
 {
     return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
@@ -13,6 +13,18 @@ catch (MerganserException e)
     Console.Error.WriteLine($"bench: {e.Message}");
     return 1;
 }
+
+static Command CreateGenerate()
+{
+    var size = new Argument<string>("size");
+    var work = new Argument<string>("folder");
+    var command = new Command("generate", "Makes the synthetic checkpoints of a size: base, a and b") { size, work };
+    command.SetAction(parsed => Find(parsed.GetValue(size)!).Generate(Path.Combine(parsed.GetValue(work)!, parsed.GetValue(size)!), seed: 1, Console.Error));
+    return command;
+}
+
+static SyntheticModel Find(string size) =>
+    SyntheticModel.All.FirstOrDefault(model => model.Size == size) ?? throw new MerganserException($"there is no size '{size}'; there are {string.Join(", ", SyntheticModel.All.Select(model => model.Size))}");
 
 static Command CreateMerge()
 {
@@ -35,7 +47,7 @@ static Command CreateMerge()
         {
             var options = new MergeBenchmarkOptions
             {
-                Model = SyntheticModel.All.FirstOrDefault(model => model.Size == name) ?? throw new MerganserException($"there is no size '{name}'"),
+                Model = Find(name),
                 Methods = parsed.GetValue(methods)!.Split(','),
                 Threads = [.. parsed.GetValue(threads)!.Split(',').Select(int.Parse)],
                 Runs = parsed.GetValue(runs),

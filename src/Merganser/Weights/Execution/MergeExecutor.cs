@@ -127,7 +127,7 @@ public static class MergeExecutor
                 }
             }
 
-            List<WorkUnit> units = WorkUnit.Cut(plan.Jobs, tensor => plan.Jobs[tensor].Method is null || Create(plan.Jobs[tensor])!.IsStateless);
+            List<WorkUnit> units = WorkUnit.Cut(plan.Jobs, tensor => Create(plan.Jobs[tensor]) is not { } merger || (merger.IsStateless && merger.NextScan() == ScanRequest.None));
             int[] unitsLeft = new int[plan.Jobs.Count];
             foreach (WorkUnit unit in units)
                 unitsLeft[unit.Tensor]++;
@@ -167,7 +167,7 @@ public static class MergeExecutor
             {
                 driver.Copy(job, unit.Tensor, sink, unit.Begin, unit.End);
             }
-            else if (merger.IsStateless)
+            else if (unit.End - unit.Begin < job.Output.ElementCount)
             {
                 driver.Apply(job, merger, unit.Tensor, sink, unit.Begin, unit.End);
             }

@@ -38,6 +38,8 @@ public static class MergePlanner
             warnings.Add(warning);
         Architecture architecture = ArchitectureCatalog.Resolve(
             [.. models.All.Select(model => model.Folder)], options.AllowDifferentArchitectures, [.. models.All.Select(model => model.Reference.OverrideArchitecture)]);
+        foreach (OpenModel model in models.All)
+            WarnUnplaced(architecture, model, warnings.Add);
         ImmutableArray<PlannedModule> modules = new SliceLayout(recipe, options, models).Build(architecture);
         List<TensorJob> jobs = Jobs(recipe, options, modules, warnings.Add);
         PlanFiles files = PlanFiles.Make(recipe, options, models, architecture, modules, jobs, warnings.Add);
@@ -90,6 +92,14 @@ public static class MergePlanner
             if (job is not null)
                 jobs.Add(job);
         }
+    }
+
+    private static void WarnUnplaced(Architecture architecture, OpenModel model, Action<string> warn)
+    {
+        const int shown = 3;
+        IReadOnlyList<string> unplaced = architecture.Unplaced(model.Folder);
+        if (unplaced.Count > 0)
+            warn($"{model.Label}: {unplaced.Count} tensors have no place in the merged model and are left out: {string.Join(", ", unplaced.Take(shown))}{(unplaced.Count > shown ? ", …" : "")}");
     }
 
     /// <summary>The order in which the first input lies on disk, so that reading is sequential; what is computed on the fly comes last.</summary>

@@ -106,4 +106,29 @@ public sealed record MergeRecipe
     public IEnumerable<RecipeSource> AllSources =>
         Models.Concat(Slices.SelectMany(slice => slice.Sources))
             .Concat(Modules.SelectMany(module => module.Models.Concat(module.Slices.SelectMany(slice => slice.Sources))));
+
+    /// <summary>Every model that the document names, adapters apart.</summary>
+    internal IEnumerable<ModelReference> AllModels =>
+        AllSources.Select(source => source.Model)
+            .Concat(Slices.Concat(Modules.SelectMany(module => module.Slices)).Select(slice => slice.BaseModel).Append(BaseModel).OfType<ModelReference>())
+            .Concat(TokenizerModels);
+
+    /// <summary>The document with every model replaced.</summary>
+    internal MergeRecipe Map(Func<ModelReference, ModelReference> replace)
+    {
+        RecipeSource Source(RecipeSource source) => source with { Model = replace(source.Model) };
+        RecipeSlice Slice(RecipeSlice slice) => slice with
+        {
+            Sources = [.. slice.Sources.Select(Source)],
+            BaseModel = slice.BaseModel is null ? null : replace(slice.BaseModel),
+        };
+        return this with
+        {
+            Models = [.. Models.Select(Source)],
+            Slices = [.. Slices.Select(Slice)],
+            Modules = [.. Modules.Select(module => module with { Models = [.. module.Models.Select(Source)], Slices = [.. module.Slices.Select(Slice)] })],
+            BaseModel = BaseModel is null ? null : replace(BaseModel),
+            TokenizerModels = [.. TokenizerModels.Select(replace)],
+        };
+    }
 }

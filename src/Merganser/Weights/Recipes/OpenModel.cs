@@ -8,6 +8,9 @@ internal sealed record OpenModel(ModelReference Reference, ModelFolder Folder, I
     /// <summary>The model as the recipe names it.</summary>
     public string Label { get; } = Reference.ToString();
 
+    /// <summary>The folder of the adapter; null when there is none.</summary>
+    public string? AdapterFolder { get; init; }
+
     /// <summary>Finds a tensor under its name, another spelling or, if <paramref name="tied"/>, under what it is tied to.</summary>
     public TensorSource? Find(WeightDefinition definition, bool tied)
     {
@@ -50,9 +53,14 @@ internal sealed class ModelSet(MergeRecipe recipe, PlanOptions options) : IDispo
             return model;
         ModelFolder folder = Folder(reference, at);
         IReadOnlyDictionary<string, TensorSource> tensors = folder.Weights.Tensors;
-        if (reference.AdapterPath is { } adapter)
-            tensors = Overlay(folder, tensors, Locate(adapter, "adapter", at), at);
-        model = new OpenModel(reference, folder, tensors);
+        string? adapter = reference.AdapterPath is { } path ? Locate(path, "adapter", at) : null;
+        if (adapter is not null)
+            tensors = Overlay(folder, tensors, adapter, at);
+
+        // An adapter may add tensors, so the architecture must see the model with it. The files stay owned by the plain folder.
+        if (adapter is not null)
+            folder = new ModelFolder(folder.Path, folder.Config, new Checkpoint(folder.Path, tensors.Values, folder.Weights.Files));
+        model = new OpenModel(reference, folder, tensors) { AdapterFolder = adapter };
         _models.Add(reference, model);
         All.Add(model);
         return model;

@@ -5,7 +5,7 @@ using Merganser.Checkpoints;
 
 namespace Merganser.Weights.Recipes;
 
-/// <summary>The files beside the weights: an edited config.json, the tokenizer, the model card, the recipe.</summary>
+/// <summary>The files beside the weights: an edited config.json, the tokenizer, the model card, the recipe. Copied: source path to name.</summary>
 internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, string> Copied, IReadOnlyDictionary<string, string> Written)
 {
     public static PlanFiles Make(
@@ -28,14 +28,14 @@ internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, 
             config = JsonNode.Parse(edited)!.AsObject();
         }
 
-        ChatTemplates.Apply(recipe, models, copied, written);
+        ChatTemplates.Apply(recipe, models, copied, written, warn);
         if (options.WriteModelCard)
         {
             written["README.md"] = ModelCard.Write(recipe, options, models);
             written["mergekit_config.yml"] = recipe.Text.EndsWith('\n') ? recipe.Text : recipe.Text + "\n";
         }
 
-        return new PlanFiles(config, copied, written);
+        return new PlanFiles(config, copied.ToDictionary(file => file.Value, file => file.Key, StringComparer.Ordinal), written);
     }
 
     private static byte[] EditConfig(

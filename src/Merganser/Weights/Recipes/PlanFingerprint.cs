@@ -25,6 +25,12 @@ internal static class PlanFingerprint
                 long changed = File.GetLastWriteTimeUtc(file.Path).Ticks;
                 text.Append(CultureInfo.InvariantCulture, $"{model.Label} {Path.GetFileName(file.Path)} {file.Length} {changed} {HeaderHash(file)}\n");
             }
+
+            if (model.AdapterFolder is { } adapter && Directory.Exists(adapter))
+            {
+                foreach (FileInfo file in new DirectoryInfo(adapter).EnumerateFiles("adapter_*").OrderBy(file => file.Name, StringComparer.Ordinal))
+                    text.Append(CultureInfo.InvariantCulture, $"{model.Label} {file.Name} {file.Length} {file.LastWriteTimeUtc.Ticks}\n");
+            }
         }
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));

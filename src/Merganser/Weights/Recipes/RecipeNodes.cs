@@ -151,7 +151,8 @@ internal sealed class RecipeNodes(RecipeOptions options, MergeMethod method, Act
         if (list.Items.Count != 2)
             throw list.Position.Error($"'layer_range' needs two numbers, the first layer and the one after the last, not {list.Items.Count}");
         int first = Layer(list.Items[0]), end = Layer(list.Items[1]);
-        return first < end ? (first, end) : throw list.Position.Error($"'layer_range' [{first}, {end}] holds no layer; the second number is the layer after the last");
+        // An empty range is legal: such a slice at either end chooses whose embeddings or head are taken.
+        return first <= end ? (first, end) : throw list.Position.Error($"'layer_range' [{first}, {end}] ends before it begins; the second number is the layer after the last");
     }
 
     private static int Layer(YamlNode node) =>

@@ -69,7 +69,10 @@ internal sealed class YamlTree
         {
             int from = i == 0 ? 0 : roots[i].Start;
             int to = i + 1 < roots.Count ? Math.Max(from, roots[i + 1].Start) : text.Length;
-            documents.Add(new YamlDocument(roots[i].Root, text[from..to], roots[i].At));
+            string own = text[from..to];
+            if (i > 0 && own.StartsWith("---", StringComparison.Ordinal))
+                own = own[3..].TrimStart();
+            documents.Add(new YamlDocument(roots[i].Root, own, roots[i].At));
         }
 
         return documents;

@@ -93,6 +93,63 @@ public sealed class RecipeGoldenTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_narrow_result_in_native_mode_is_the_float32_result_rounded_once(string name)
+    {
+        MergeRecipe recipe = Read(name);
+        if (recipe.TokenizerKey is not null || (recipe.OutDType ?? recipe.DType) is not (DType.BF16 or DType.F16))
+            return;
+
+        using var folder = new TemporaryFolder();
+        using Checkpoint narrow = Merge(recipe, name, strict: false, folder);
+        using var second = new TemporaryFolder();
+        using Checkpoint wide = Merge(recipe with { OutDType = DType.F32 }, name, strict: false, second);
+        foreach ((string tensor, TensorSource source) in narrow.Tensors.Where(pair => pair.Value.Info.DType.IsFloat()))
+        {
+            float[] rounded = Floats(wide.Tensors[tensor]);
+            Rounding.Of(source.Info.DType).Apply(rounded);
+            Assert.Equal(rounded, Floats(source));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_narrow_linear_merge_in_native_mode_is_nearer_to_the_exact_mean_than_upstream(string name)
+    {
+        MergeRecipe recipe = Read(name);
+        if (recipe.Method.Name != "linear" || recipe.TokenizerKey is not null || (recipe.OutDType ?? recipe.DType) is not DType.BF16 || !recipe.Models.All(HasOneNumber))
+            return;
+
+        using var folder = new TemporaryFolder();
+        using Checkpoint merged = Merge(recipe, name, strict: false, folder);
+        using Checkpoint upstream = CheckpointReader.Open(Expected(name));
+        Checkpoint[] models = [.. recipe.Models.Select(source => CheckpointReader.Open(Path.Combine(Root, source.Model.Path)))];
+        double[] weights = [.. recipe.Models.Select(source => source.Parameters.Single().Entries.Single().Values.Single().Number)];
+        double sum = recipe.Parameters.Any(parameter => parameter.Name == "normalize" && parameter.Entries[0].Values[0].Number == 0) ? 1 : weights.Sum();
+        double worstOurs = 0;
+        double worstUpstream = 0;
+        foreach ((string tensor, TensorSource source) in merged.Tensors)
+        {
+            float[][] inputs = [.. models.Select(model => Floats(model.Tensors[tensor]))];
+            float[] ours = Floats(source);
+            float[] theirs = Floats(upstream.Tensors[tensor]);
+            for (int i = 0; i < ours.Length; i++)
+            {
+                double exact = inputs.Select((values, model) => weights[model] * values[i]).Sum() / sum;
+                double ulp = Math.Pow(2, Math.Floor(Math.Log2(Math.Abs(exact))) - 7);
+                worstOurs = Math.Max(worstOurs, Math.Abs(ours[i] - exact) / ulp);
+                worstUpstream = Math.Max(worstUpstream, Math.Abs(theirs[i] - exact) / ulp);
+            }
+        }
+
+        foreach (Checkpoint model in models)
+            model.Dispose();
+        // Half a unit in the last place, and the rounding of float32 arithmetic that may tip a tie.
+        Assert.InRange(worstOurs, 0, 0.5 + 1e-4);
+        Assert.True(worstOurs <= worstUpstream, $"{worstOurs} ulp, upstream {worstUpstream}");
+    }
+
     [Fact]
     public void Native_breadcrumbs_differs_from_upstream_only_in_vectors_too_short_for_an_outlier()
     {
@@ -106,6 +163,8 @@ public sealed class RecipeGoldenTests
         Assert.All(different, tensor => Assert.Contains("norm", tensor, StringComparison.Ordinal));
         Assert.Equal(7, different.Length);
     }
+
+    private static bool HasOneNumber(RecipeSource source) => source.Parameters is [{ Name: "weight", Entries: [{ Filter: null, Values.Length: 1 }] }];
 
     private static MergeRecipe Read(string name) =>
         Assert.Single(RecipeReader.ReadFile(Path.Combine(Root, "recipes", name, "recipe.yml")).Documents);
