@@ -46,8 +46,9 @@ internal sealed class MergeDisplay(TextWriter output, TextWriter error, bool qui
             output.WriteLine($"  {job.Output.Name} {job.Output.ShapeText} {job.Output.DType.SafetensorsName()} {job.Method?.Name ?? "copy"} of {job.Inputs.Length}");
     }
 
-    /// <summary>Prints where the parameters of some tensors come from; false when no tensor has such a name.</summary>
-    public bool Explain(MergePlan plan, string text)
+    /// <summary>Prints where the parameters of some tensors come from.</summary>
+    /// <exception cref="MerganserException">No tensor has such a name.</exception>
+    public void Explain(MergePlan plan, string text)
     {
         bool found = false;
         foreach (TensorJob job in plan.Jobs.Where(job => job.Output.Name.Contains(text, StringComparison.Ordinal)))
@@ -58,7 +59,8 @@ internal sealed class MergeDisplay(TextWriter output, TextWriter error, bool qui
                 output.WriteLine($"  {line}");
         }
 
-        return found;
+        if (!found)
+            throw new MerganserException($"--explain: no tensor of the merged model has '{text}' in its name");
     }
 
     /// <summary>Prints what a run did.</summary>

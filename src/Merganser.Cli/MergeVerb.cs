@@ -2,7 +2,6 @@ using System.CommandLine;
 using Merganser.Checkpoints;
 using Merganser.Weights;
 using Merganser.Weights.Execution;
-using Merganser.Weights.Lora;
 using Merganser.Weights.Recipes;
 
 namespace Merganser.Cli;
@@ -75,8 +74,6 @@ internal static class MergeVerb
                 AllowDifferentArchitectures = parsed.GetValue(mixed),
                 CopyTokenizer = parsed.GetValue(copyTokenizer) && !parsed.GetValue(noTokenizer),
                 WriteModelCard = parsed.GetValue(card) && !parsed.GetValue(noCard),
-                Title = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
-                ApplyAdapter = LoraOverlay.Overlay,
                 Warn = display.Warn,
             };
             var running = new MergeRunOptions
@@ -93,25 +90,48 @@ internal static class MergeVerb
                 Cancellation = cancellation,
             };
 
-            using MergePlan plan = MergePlanner.Plan(recipes.Documents[^1], planning);
-            if (parsed.GetValue(explain) is { } tensor)
+            string? explained = parsed.GetValue(explain);
+            bool printOnly = explained is not null || parsed.GetValue(dryRun);
+            foreach (RecipeStep step in RecipeMerge.Steps(recipes, folder, parsed.GetValue(intermediate)))
             {
-                if (!display.Explain(plan, tensor))
-                    throw new MerganserException($"--explain: no tensor of the merged model has '{tensor}' in its name");
-                return Task.FromResult(0);
+                string name = step.Recipe.Name ?? folder;
+                if (step.IsDone)
+                {
+                    display.Note($"{name}: is there already ({step.Folder})");
+                    continue;
+                }
+
+                if (printOnly && NeedsEarlierStep(step, recipes))
+                {
+                    display.Note($"{name}: is planned when what it needs has been made");
+                    continue;
+                }
+
+                using MergePlan plan = RecipeMerge.Plan(step, planning);
+                if (explained is not null)
+                {
+                    display.Explain(plan, explained);
+                    continue;
+                }
+
+                display.Describe(plan, name);
+                if (printOnly)
+                    continue;
+                MergeRunOptions options = RecipeMerge.ForStep(step, running);
+                MergeReport report;
+                using (new RunDisplay("merge", options.Progress, parsed.InvocationConfiguration.Error))
+                    report = MergeExecutor.Run(plan, step.Folder, options);
+                display.Report(report, name);
             }
 
-            display.Describe(plan, folder);
-            if (parsed.GetValue(dryRun))
-                return Task.FromResult(0);
-            MergeReport report;
-            using (new RunDisplay("merge", running.Progress, parsed.InvocationConfiguration.Error))
-                report = MergeExecutor.Run(plan, folder, running);
-            display.Report(report, folder);
             return Task.FromResult(0);
         });
         return command;
     }
+
+    /// <summary>True when a model of the step is the result of another document that has not been made.</summary>
+    private static bool NeedsEarlierStep(RecipeStep step, RecipeSet recipes) => step.Recipe.AllModels.Any(model =>
+        recipes.Documents.Any(document => document.Name is { } name && Path.GetFileName(model.Path) == name && !Directory.Exists(model.Path)));
 
     private static int Positive(int value, string option) => value > 0 ? value : throw new MerganserException($"{option} is {value}; it must be at least 1");
 }

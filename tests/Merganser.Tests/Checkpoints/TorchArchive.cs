@@ -7,7 +7,7 @@ namespace Merganser.Tests.Checkpoints;
 /// <summary>Writes archives as PyTorch does: a small pickler and stored zip entries.</summary>
 internal sealed class TorchArchive
 {
-    private readonly MemoryStream _pickle = new();
+    private readonly List<byte> _pickle = [];
     private readonly Dictionary<string, byte[]> _storages = [];
 
     public TorchArchive(int protocol = 2) => Raw(0x80, (byte)protocol);
@@ -20,7 +20,7 @@ internal sealed class TorchArchive
 
     public TorchArchive Raw(params byte[] bytes)
     {
-        _pickle.Write(bytes);
+        _pickle.AddRange(bytes);
         return this;
     }
 

@@ -4,7 +4,10 @@ using System.Runtime.Intrinsics;
 
 namespace Merganser.Checkpoints.Casting;
 
-/// <summary>The loops over spans, for every format and vector width. Lengths have been checked by the caller.</summary>
+/// <summary>
+/// The loops over spans, for every format and vector width. Lengths have been checked by the caller. They are optimised at their
+/// first call, because the unoptimised code of so many small operators is fifty times slower.
+/// </summary>
 internal static class CastLoops
 {
     private const uint MagnitudeMask = 0x7FFFFFFF;
@@ -37,6 +40,7 @@ internal static class CastLoops
     }
 
     /// <summary>Widens with a given vector width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Widen<TFormat, TLanes>(ReadOnlySpan<byte> source, Span<float> destination)
         where TFormat : struct, IFloatFormat
         where TLanes : struct, ILanes<TLanes>
@@ -69,6 +73,7 @@ internal static class CastLoops
     }
 
     /// <summary>Narrows with a given vector width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Narrow<TFormat, TLanes>(ReadOnlySpan<float> source, Span<byte> destination)
         where TFormat : struct, IFloatFormat
         where TLanes : struct, ILanes<TLanes>

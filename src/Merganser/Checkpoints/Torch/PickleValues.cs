@@ -9,22 +9,27 @@ internal sealed record PickleTuple(object?[] Items);
 /// <summary>A list.</summary>
 internal sealed record PickleList(List<object?> Items);
 
-/// <summary>A dictionary; only entries with string keys are kept, the last of equal ones.</summary>
-internal sealed record PickleDict(Dictionary<string, object?> Items, List<string> Order)
+/// <summary>A dictionary; only entries with string keys are kept, the last of equal ones. Takes hardly any memory while it is empty.</summary>
+internal sealed class PickleDict
 {
-    public PickleDict()
-        : this(new Dictionary<string, object?>(StringComparer.Ordinal), [])
-    {
-    }
+    private Dictionary<string, object?>? _items;
+    private List<string>? _order;
+
+    /// <summary>The keys in the order in which they first came.</summary>
+    public IReadOnlyList<string> Keys => _order ?? [];
+
+    public object? Get(string key) => _items?.GetValueOrDefault(key);
 
     public void Set(object? key, object? value)
     {
         if (key is not string name)
             return;
-        if (Items.TryAdd(name, value))
-            Order.Add(name);
+        _items ??= new Dictionary<string, object?>(StringComparer.Ordinal);
+        _order ??= [];
+        if (_items.TryAdd(name, value))
+            _order.Add(name);
         else
-            Items[name] = value;
+            _items[name] = value;
     }
 }
 

@@ -40,10 +40,10 @@ internal static class TorchZip
         byte[] bytes = new byte[(int)pickle.Length];
         file.Read(pickle.Offset, bytes);
         PickleDict state = FindState(file, Pickle.Load(file.Path, bytes));
-        var tensors = new List<TensorSource>(state.Order.Count);
-        foreach (string name in state.Order)
+        var tensors = new List<TensorSource>(state.Keys.Count);
+        foreach (string name in state.Keys)
         {
-            if (state.Items[name] is PickleTensor tensor)
+            if (state.Get(name) is PickleTensor tensor)
                 tensors.Add(Place(file, entries, prefix, name, tensor));
         }
 
@@ -76,7 +76,7 @@ internal static class TorchZip
                 return top;
             foreach (string key in Wrappers)
             {
-                if (top.Items.GetValueOrDefault(key) is PickleDict inner && HasTensors(inner))
+                if (top.Get(key) is PickleDict inner && HasTensors(inner))
                     return inner;
             }
         }
@@ -84,7 +84,7 @@ internal static class TorchZip
         throw new MerganserException($"{file.Path}: holds no dictionary of tensors, neither itself nor under {string.Join(", ", Wrappers)}");
     }
 
-    private static bool HasTensors(PickleDict dict) => dict.Items.Values.Any(value => value is PickleTensor);
+    private static bool HasTensors(PickleDict dict) => dict.Keys.Any(key => dict.Get(key) is PickleTensor);
 
     private static TensorSource Place(CheckpointFile file, Dictionary<string, ZipEntry> entries, string prefix, string name, PickleTensor tensor)
     {
