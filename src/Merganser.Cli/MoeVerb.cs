@@ -10,10 +10,6 @@ internal static class MoeVerb
     private const string Help = """
         Make a mixture of experts of dense models: Mixtral, DeepSeek, Qwen2-MoE or Qwen3-MoE.
 
-        Examples:
-          merganser moe recipe.yml ./mixture
-          merganser moe recipe.yml ./mixture --moe-layout fused --seed 7
-
         gate_mode random, uniform_random and cheap_embed work; cheap_embed takes prompts as lists of token ids:
           positive_prompts: [[1, 306, 29889], [1, 590]]
         """;
