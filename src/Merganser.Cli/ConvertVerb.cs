@@ -29,6 +29,11 @@ internal static class ConvertVerb
             DType? type = parsed.GetValue(dtype) is { } name ? ParseType(name) : null;
             GgufType ggufType = GgufTypes.Parse(parsed.GetValue(gguf) ?? "f16");
 
+            if (asGguf && Directory.Exists(target))
+                throw new MerganserException($"{target}: is a folder; name the GGUF file");
+            if (asGguf && File.Exists(target) && !replace)
+                throw new MerganserException($"{target}: exists; choose another name or replace it with --overwrite");
+
             using ModelFolder model = ModelFolder.Open(parsed.GetRequiredValue(input));
             var progress = new MergeProgress();
             TextWriter text = parsed.InvocationConfiguration.Output;
@@ -37,10 +42,6 @@ internal static class ConvertVerb
             IProgress<long> track = progress.Track("converting", model.Weights.Tensors.Count, model.Weights.Tensors.Values.Sum(tensor => tensor.Info.ByteCount));
             if (asGguf)
             {
-                if (Directory.Exists(target))
-                    throw new MerganserException($"{target}: is a folder; name the GGUF file");
-                if (File.Exists(target) && !replace)
-                    throw new MerganserException($"{target}: exists; choose another name or replace it with --overwrite");
                 GgufExport export = GgufExporter.Export(model, target, ggufType, null, track, cancellation);
                 foreach (string remark in export.Remarks)
                     error.WriteLine($"note: {remark}");

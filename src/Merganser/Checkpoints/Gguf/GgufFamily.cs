@@ -69,10 +69,13 @@ internal sealed record GgufFamily(string Name, bool InterleavesHeads, float Norm
             int dot = parsed.Rest.LastIndexOf('.');
             string part = dot < 0 ? "" : parsed.Rest[..dot];
             string? mapped = part == "post_attention_layernorm" ? HasSandwichNorms ? "post_attention_norm" : "ffn_norm" : LayerNames.GetValueOrDefault(part);
-            if (mapped is not null)
+            if (mapped is not null && !(parsed.Rest.EndsWith(".bias", StringComparison.Ordinal) && !TakesBias(mapped)))
                 return $"blk.{parsed.Layer}.{mapped}{parsed.Rest[dot..]}";
         }
 
+        // llama.cpp refuses a file with a tensor that its model does not load, so that it is better refused here.
         throw new MerganserException($"{model.Path}: tensor {Quoted.Name(name)} has no counterpart in GGUF's '{Name}' models; export works for plain {Name} checkpoints only");
     }
+
+    private bool TakesBias(string mapped) => Name == "llama" || (Name == "qwen2" && mapped is ("attn_q" or "attn_k" or "attn_v"));
 }

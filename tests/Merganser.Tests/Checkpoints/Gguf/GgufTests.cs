@@ -223,6 +223,16 @@ public sealed class GgufTests : IDisposable
     }
 
     [Fact]
+    public void Biases_that_llama_cpp_does_not_load_are_refused()
+    {
+        MerganserException refused = Assert.Throws<MerganserException>(() => Export(Golden.Folder("models", "hf-qwen3-bias-untied"), GgufType.F16, out _));
+        Assert.Contains(".bias'", refused.Message);
+        GgufFile file = Export(Golden.Folder("models", "hf-qwen2-gqa-tied"), GgufType.F32, out _);
+        using Checkpoint weights = file.Weights;
+        Assert.Contains("blk.0.attn_q.bias", weights.Tensors.Keys);
+    }
+
+    [Fact]
     public void NaN_cannot_be_quantised_and_leaves_no_file()
     {
         CopyModel(Golden.Folder("models", "hf-llama-tied-linear"));
