@@ -9,6 +9,9 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
 {
     private readonly HelpAction _help = new();
 
+    /// <summary>Whoever asks for help need not give the required options.</summary>
+    public override bool ClearsParseErrors => true;
+
     public override int Invoke(ParseResult parseResult)
     {
         int code = _help.Invoke(parseResult);
