@@ -34,7 +34,7 @@ internal static class MoeVerb
         run.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
-            foreach (Option option in ignored.Where(option => parsed.GetResult(option) is not null))
+            foreach (Option option in ignored.Where(option => parsed.GetResult(option) is { Implicit: false }))
                 run.Display(parsed).Note($"{option.Name} has no effect here");
             string folder = parsed.GetRequiredValue(output);
             using MergePlan plan = MoePlanner.Plan(MoeConfigReader.ReadFile(parsed.GetRequiredValue(recipe)), new MoeOptions
