@@ -9,6 +9,9 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
 {
     private readonly HelpAction _help = new();
 
+    /// <summary>Whoever asks for help need not give the required options.</summary>
+    public override bool ClearsParseErrors => true;
+
     public override int Invoke(ParseResult parseResult)
     {
         int code = _help.Invoke(parseResult);
@@ -69,6 +72,33 @@ internal static class Examples
             "merganser convert pytorch-model/ safetensors-model/",
             "merganser convert merged/ merged.gguf --gguf q8_0",
         ],
+        ["lora extract"] =
+        [
+            "merganser lora extract --model tuned/ --base-model base/ --out-path adapter/ --max-rank 32",
+            "merganser lora extract --model tuned/ --base-model base/ --out-path adapter/ --embed-lora --exclude-regex mlp",
+        ],
+        ["moe"] =
+        [
+            "merganser moe recipe.yml mixture/",
+            "merganser moe recipe.yml mixture/ --moe-layout fused --seed 7",
+        ],
+        ["layer-swap"] =
+        [
+            "merganser layer-swap math/ swahili/ out/ --bottom 5 --transition-bottom 1 --top 2 --transition-top 1",
+            "merganser layer-swap math/ swahili/ out/ --base-model base/ --print-yaml     choose the layers, print the recipe",
+        ],
+        ["change-map"] =
+        [
+            "merganser change-map base/ math/ swahili/",
+            "merganser change-map base/ math/ --svg changes.svg",
+        ],
+        ["fill"] = ["merganser fill vision-language/ merged-language/ complete/"],
+        ["shuffle"] =
+        [
+            "merganser shuffle out/ -m a/ -m b/ --seed 3",
+            "merganser shuffle out/ -m a/ -m b/ -w 0.7 -w 0.3 --dry-run --print-yaml",
+        ],
+        ["merge-raw"] = ["merganser merge-raw recipe.yml out/", "merganser merge-raw recipe.yml out/ --tensor-intersection"],
         ["methods"] = ["merganser methods", "merganser methods dare_ties"],
         ["evaluate"] = ["merganser evaluate models/vit28-tasks/base merged/"],
     };

@@ -8,12 +8,7 @@ namespace Merganser.Cli;
 /// <summary><c>merganser fill base part out</c></summary>
 internal static class FillVerb
 {
-    private const string Help = """
-        Complete a partial model with the tensors and files of a base.
-
-        Example:
-          merganser fill ./vision-language ./merged-language ./complete
-        """;
+    private const string Help = "Complete a partial model with the tensors and files of a base.";
 
     public static Command Create()
     {

@@ -12,10 +12,6 @@ internal static class LayerSwapVerb
     private const string Help = """
         Put a language expert's first and last layers into a task expert (arXiv 2410.01335).
 
-        Examples:
-          merganser layer-swap ./math ./swahili ./out --bottom 5 --transition-bottom 1 --top 2 --transition-top 1
-          merganser layer-swap ./math ./swahili ./out --base-model ./base --print-yaml
-
         With --base-model and without --bottom and --top, both are chosen from where the experts changed: leading (and trailing)
         layers whose share of the language expert's change is larger, at most a third of the layers each.
         """;

@@ -7,12 +7,8 @@ namespace Merganser.Cli;
 /// <summary><c>merganser lora extract --model tuned --base-model base --out-path adapter</c></summary>
 internal static class LoraVerb
 {
-    private const string Examples = """
+    private const string Help = """
         Turn a fine-tuned model into a LoRA adapter of its base.
-
-        Examples:
-          merganser lora extract --model ./tuned --base-model ./base --out-path ./adapter --max-rank 32
-          merganser lora extract --model ./tuned --base-model ./base --out-path ./adapter --embed-lora --exclude-regex "mlp"
 
         Matrices whose smaller side is at least 1024 and at least eight times the rank are decomposed by random projection
         (10 more directions, 2 power iterations); --exact decomposes all of them exactly, which takes longer.
@@ -46,7 +42,7 @@ internal static class LoraVerb
         var seed = new Option<ulong>("--seed") { Description = "seed of random projections" };
         var threads = new Option<int>("--threads", "-j") { Description = "threads of a decomposition", DefaultValueFactory = _ => Environment.ProcessorCount };
         var overwrite = new Option<bool>("--overwrite") { Description = "replace the output folder if it exists" };
-        var command = new Command(name, Examples)
+        var command = new Command(name, Help)
         {
             model, baseModel, output, rank, distribute, noDistribute, embed, save, include, exclude, epsilon, skip, exact, seed, threads, overwrite,
         };

@@ -8,13 +8,7 @@ namespace Merganser.Cli;
 /// <summary><c>merganser merge-raw recipe.yml out</c></summary>
 internal static class MergeRawVerb
 {
-    private const string Help = """
-        Merge files of tensors that are no models: the recipe's models are files.
-
-        Examples:
-          merganser merge-raw recipe.yml ./out
-          merganser merge-raw recipe.yml ./out --tensor-intersection
-        """;
+    private const string Help = "Merge files of tensors that are no models: the recipe's models are files.";
 
     public static Command Create()
     {

@@ -10,10 +10,6 @@ internal static class MoeVerb
     private const string Help = """
         Make a mixture of experts of dense models: Mixtral, DeepSeek, Qwen2-MoE or Qwen3-MoE.
 
-        Examples:
-          merganser moe recipe.yml ./mixture
-          merganser moe recipe.yml ./mixture --moe-layout fused --seed 7
-
         gate_mode random, uniform_random and cheap_embed work; cheap_embed takes prompts as lists of token ids:
           positive_prompts: [[1, 306, 29889], [1, 590]]
         """;
@@ -38,7 +34,7 @@ internal static class MoeVerb
         run.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
-            foreach (Option option in ignored.Where(option => parsed.GetResult(option) is not null))
+            foreach (Option option in ignored.Where(option => parsed.GetResult(option) is { Implicit: false }))
                 run.Display(parsed).Note($"{option.Name} has no effect here");
             string folder = parsed.GetRequiredValue(output);
             using MergePlan plan = MoePlanner.Plan(MoeConfigReader.ReadFile(parsed.GetRequiredValue(recipe)), new MoeOptions

@@ -9,13 +9,7 @@ namespace Merganser.Cli;
 /// <summary><c>merganser shuffle out -m a -m b</c></summary>
 internal static class ShuffleVerb
 {
-    private const string Help = """
-        Take every layer from one of several models at random.
-
-        Examples:
-          merganser shuffle ./out -m ./a -m ./b --seed 3
-          merganser shuffle ./out -m ./a -m ./b -w 0.7 -w 0.3 --dry-run --print-yaml
-        """;
+    private const string Help = "Take every layer from one of several models at random.";
 
     public static Command Create()
     {

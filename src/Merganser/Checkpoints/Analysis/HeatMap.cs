@@ -26,19 +26,35 @@ public static class HeatMap
     public static string Draw(CheckpointDifference difference, string title)
     {
         ArgumentNullException.ThrowIfNull(difference);
-        List<(string Kind, int Layer, TensorComparison Tensor)> cells = [];
-        List<TensorComparison> outside = [];
-        foreach (TensorComparison tensor in difference.Tensors)
+        (string, double, string)[] tensors =
+        [
+            .. difference.Tensors.Select(tensor => (
+                tensor.Name, tensor.RelativeNorm, string.Create(CultureInfo.InvariantCulture, $"{tensor.Name}: {tensor.RelativeNorm:G4}, cosine {tensor.Cosine:F6}"))),
+        ];
+        return Draw(tensors, title, "relative change ‖b − a‖ / ‖a‖ of each tensor");
+    }
+
+    /// <summary>The picture of any value that every tensor has.</summary>
+    /// <param name="tensors">The tensors: name, value (0 or more), text shown under the pointer.</param>
+    /// <param name="title">What is shown of which models.</param>
+    /// <param name="subtitle">What the values are.</param>
+    public static string Draw(IReadOnlyList<(string Name, double Value, string Tip)> tensors, string title, string subtitle)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        List<(string Kind, int Layer, Drawn Tensor)> cells = [];
+        List<Drawn> outside = [];
+        foreach ((string tensor, double value, string tip) in tensors)
         {
-            if (LayerName.TryParse(tensor.Name, out LayerName name))
-                cells.Add(($"{name.Prefix}.*.{name.Rest}", name.Layer, tensor));
+            var drawn = new Drawn(tensor, value, tip);
+            if (LayerName.TryParse(tensor, out LayerName name))
+                cells.Add(($"{name.Prefix}.*.{name.Rest}", name.Layer, drawn));
             else
-                outside.Add(tensor);
+                outside.Add(drawn);
         }
 
         string[] kinds = [.. cells.Select(cell => cell.Kind).Distinct().Order(NaturalOrder.Comparer)];
         int[] layers = [.. cells.Select(cell => cell.Layer).Distinct().Order()];
-        double most = difference.Tensors.Select(tensor => tensor.RelativeNorm).Where(double.IsFinite).DefaultIfEmpty(0).Max();
+        double most = tensors.Select(tensor => tensor.Value).Where(double.IsFinite).DefaultIfEmpty(0).Max();
         int gap = outside.Count > 0 && kinds.Length > 0 ? 46 : 0;
         int width = Left + (Math.Max(layers.Length, 12) * Cell) + 40;
         int height = Top + ((kinds.Length + outside.Count) * Cell) + gap + 46;
@@ -47,15 +63,15 @@ public static class HeatMap
         svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"Helvetica, Arial, sans-serif\" font-size=\"11\">\n");
         svg.Append("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
         Text(svg, 16, 26, title, "start", "font-size=\"16\" font-weight=\"bold\"");
-        Text(svg, 16, 45, "relative change ‖b − a‖ / ‖a‖ of each tensor", "start", "fill=\"#555\"");
+        Text(svg, 16, 45, subtitle, "start", "fill=\"#555\"");
         Legend(svg, width - LegendWidth - 40, 50, most);
 
         int y = Top;
-        ILookup<string, (string Kind, int Layer, TensorComparison Tensor)> byKind = cells.ToLookup(cell => cell.Kind);
+        ILookup<string, (string Kind, int Layer, Drawn Tensor)> byKind = cells.ToLookup(cell => cell.Kind);
         foreach (string kind in kinds)
         {
             Text(svg, Left - 8, y + 15, Shorten(kind), "end", "fill=\"#222\"", kind);
-            Dictionary<int, TensorComparison> row = byKind[kind].ToDictionary(cell => cell.Layer, cell => cell.Tensor);
+            Dictionary<int, Drawn> row = byKind[kind].ToDictionary(cell => cell.Layer, cell => cell.Tensor);
             for (int i = 0; i < layers.Length; i++)
                 Square(svg, Left + (i * Cell), y, row.GetValueOrDefault(layers[i]), most);
             y += Cell;
@@ -70,7 +86,7 @@ public static class HeatMap
             y += gap;
         }
 
-        foreach (TensorComparison tensor in outside)
+        foreach (Drawn tensor in outside)
         {
             Text(svg, Left - 8, y + 15, Shorten(tensor.Name), "end", "fill=\"#222\"", tensor.Name);
             Square(svg, Left, y, tensor, most);
@@ -81,10 +97,10 @@ public static class HeatMap
         return svg.ToString();
     }
 
-    private static void Square(StringBuilder svg, int x, int y, TensorComparison? tensor, double most)
+    private static void Square(StringBuilder svg, int x, int y, Drawn? tensor, double most)
     {
-        string colour = tensor is null ? Blank : double.IsFinite(tensor.RelativeNorm) ? Colour(most > 0 ? tensor.RelativeNorm / most : 0) : "#00a0a0";
-        string tip = tensor is null ? "no such tensor" : string.Create(CultureInfo.InvariantCulture, $"{tensor.Name}: {tensor.RelativeNorm:G4}, cosine {tensor.Cosine:F6}");
+        string colour = tensor is null ? Blank : double.IsFinite(tensor.Value) ? Colour(most > 0 ? tensor.Value / most : 0) : "#00a0a0";
+        string tip = tensor?.Tip ?? "no such tensor";
         svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x + 1}\" y=\"{y + 1}\" width=\"{Cell - 2}\" height=\"{Cell - 2}\" rx=\"2\" fill=\"{colour}\"><title>{Escape(tip)}</title></rect>\n");
     }
 
@@ -118,4 +134,6 @@ public static class HeatMap
 
     // Control characters cannot stand in XML at all, not even escaped.
     private static string Escape(string text) => WebUtility.HtmlEncode(new string([.. text.Select(c => char.IsControl(c) || char.IsSurrogate(c) || c is '\uFFFE' or '\uFFFF' ? '�' : c)]));
+
+    private sealed record Drawn(string Name, double Value, string Tip);
 }

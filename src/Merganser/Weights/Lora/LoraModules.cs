@@ -44,7 +44,7 @@ internal sealed class LoraModules
         _base = baseModel;
         _include = [.. options.IncludeRegexes.Select(pattern => ToRegex("--include-regex", pattern))];
         _exclude = [.. options.ExcludeRegexes.Select(pattern => ToRegex("--exclude-regex", pattern))];
-        _hasTransposed = (string?)model.Config["model_type"] is "gpt2" or "openai-gpt";
+        _hasTransposed = model.ModelType is "gpt2" or "openai-gpt";
 
         var byModule = new SortedDictionary<string, (TensorSource? Weight, TensorSource? Bias)>(StringComparer.Ordinal);
         foreach (TensorSource tensor in model.Weights.Tensors.Values)

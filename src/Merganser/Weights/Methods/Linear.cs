@@ -42,6 +42,23 @@ public sealed class Linear : MergeMethod
         return new Merger(weights, (float)sum, tensor.IsOn(Normalize), tensor.Rounding);
     }
 
+    /// <summary>The one model that the result equals: its weight is 1 and all others are 0. Null when there is none.</summary>
+    internal static int? OnlyModel(ParameterSet parameters, int models)
+    {
+        int? only = null;
+        for (int model = 0; model < models; model++)
+        {
+            double weight = parameters.Get(Weight, model);
+            if (weight == 0)
+                continue;
+            if (weight != 1 || only is not null)
+                return null;
+            only = model;
+        }
+
+        return only;
+    }
+
     private sealed class Merger(float[] weights, float sum, bool normalize, Rounding rounding) : TensorMerger
     {
         public override bool IsStateless => true;

@@ -67,8 +67,8 @@ public sealed class MoePlanner
     {
         ArgumentNullException.ThrowIfNull(config);
         options ??= new MoeOptions();
-        CheckExperts(config, options);
         MoeGates.CheckMode(config);
+        CheckExperts(config, options);
         // The recipe's own reader of models serves here too: it finds folders and applies adapters.
         var recipe = new MergeRecipe
         {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Merganser.Checkpoints;
+using Merganser.Weights.Methods;
 
 namespace Merganser.Weights.Recipes;
 
@@ -103,9 +104,11 @@ internal sealed class TensorPlanner(MergeRecipe recipe, PlanOptions options, Act
         TensorInfo info = new(output.Name, recipe.OutDType ?? compute, (baseTensor ?? inputs[0].Tensor).Info.Shape);
         ImmutableArray<string>.Builder explanation = ImmutableArray.CreateBuilder<string>();
         ParameterSet parameters = Parameters(output, slice, t, inputs, explanation);
-        return new TensorJob(info, [.. inputs.Select(input => input.Tensor)])
+        // Weights of 1 and otherwise 0 are what layer swapping is made of: that model's bytes are copied, the others not read.
+        int? only = options.StrictMergekit || recipe.Method is not Linear ? null : Linear.OnlyModel(parameters, inputs.Count);
+        return new TensorJob(info, only is { } model ? [inputs[model].Tensor] : [.. inputs.Select(input => input.Tensor)])
         {
-            Method = recipe.Method,
+            Method = only is null ? recipe.Method : null,
             Base = baseTensor,
             ComputeType = options.StrictMergekit ? compute : null,
             Explanation = explanation.DrainToImmutable(),

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Merganser.Checkpoints;
+using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Tools;
 
@@ -59,7 +60,7 @@ public sealed class ChangeMap
         if (shared.Length == 0)
             throw new MerganserException($"{model.Path} and {baseModel.Path} have no floating-point tensor in common");
         var changes = new TensorChange[shared.Length];
-        Parallel.For(0, shared.Length, i => changes[i] = Compare(baseModel.Weights.Tensors[shared[i].Info.Name], shared[i]));
+        Workers.Run(Environment.ProcessorCount, shared.Length, (_, i) => changes[i] = Compare(baseModel.Weights.Tensors[shared[i].Info.Name], shared[i]));
         return new ChangeMap(
             model.Path,
             [.. changes.OrderBy(change => change.Layer).ThenBy(change => change.Name, StringComparer.Ordinal)],

@@ -50,7 +50,7 @@ public sealed class LayerToolsTests
     {
         using ModelFolder old = Model("base", 0, 0, 0, 0, 0, 0, 0);
         using ModelFolder task = Model("task", 0, 1, 9, 9, 9, 9, 1, 1, 1);
-        using ModelFolder language = Model("language", 5, 9, 9, 1, 1, 1, 9, 1, 9);
+        using ModelFolder language = Model("language", 5, 9, 9, 1, 1, 1, 9, 2, 9);
         LayerSwap swap = LayerSwap.Choose(ChangeMap.Compute(Model("base", 0, 0, 0, 0, 0, 0, 0, 0, 0), task), ChangeMap.Compute(Model("base", 0, 0, 0, 0, 0, 0, 0, 0, 0), language));
         // Layers 0 and 1 and the last ones; layer 2 moved as much in both, which is less of the language expert's total.
         Assert.Equal((2, 3), (swap.Bottom, swap.Top));
