@@ -51,6 +51,24 @@ internal static class Examples
             "merganser merge dare.yml merged/ --seed 7 --shard-size 2GB",
             "merganser merge ties.yml merged/ --explain layers.0.mlp      where each parameter comes from",
         ],
+        ["inspect"] =
+        [
+            "merganser inspect merged/",
+            "merganser inspect merged/ --summary",
+            "merganser inspect model.safetensors --stats --filter layers.0.",
+        ],
+        ["diff"] =
+        [
+            "merganser diff base/ merged/ --top 20",
+            "merganser diff base/ merged/ --svg heat.svg",
+            "merganser diff run1/ run2/ --exit-code          in a script: 1 when they differ",
+        ],
+        ["convert"] =
+        [
+            "merganser convert model/ half/ --dtype bfloat16 --shard-size 2GB",
+            "merganser convert pytorch-model/ safetensors-model/",
+            "merganser convert merged/ merged.gguf --gguf q8_0",
+        ],
         ["methods"] = ["merganser methods", "merganser methods dare_ties"],
         ["evaluate"] = ["merganser evaluate models/vit28-tasks/base merged/"],
     };

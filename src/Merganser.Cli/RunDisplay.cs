@@ -87,6 +87,6 @@ internal sealed class RunDisplay : IDisposable
         string left = share is > 0 and < 1 ? $", {TimeSpan.FromSeconds(seconds * (1 - share) / share):h\\:mm\\:ss} left" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{_progress.Stage} {_progress.TensorsDone}/{_progress.TensorsTotal} tensors, {share:P0}, {_progress.BytesMoved / seconds / 1e9:F1} GB/s{left}");
+            $"{_progress.Stage} {(_progress.TensorsDone > 0 ? $"{_progress.TensorsDone}/" : "")}{_progress.TensorsTotal} tensors, {share:P0}, {_progress.BytesMoved / seconds / 1e9:F1} GB/s{left}");
     }
 }

@@ -8,6 +8,9 @@ internal static class Verbs
     public static IReadOnlyList<Func<Command>> All { get; } =
     [
         MergeVerb.Create,
+        InspectVerb.Create,
+        DiffVerb.Create,
+        ConvertVerb.Create,
         EvaluateVerb.Create,
         MethodsVerb.Create,
         CompletionVerb.Create,

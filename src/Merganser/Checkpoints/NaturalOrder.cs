@@ -1,8 +1,9 @@
 namespace Merganser.Checkpoints;
 
 /// <summary>Orders names with numbers the way people count: layer 2 before layer 10.</summary>
-internal static class NaturalOrder
+public static class NaturalOrder
 {
+    /// <summary>The order.</summary>
     public static Comparer<string> Comparer { get; } = Comparer<string>.Create(Compare);
 
     private static int Compare(string first, string second)

@@ -74,7 +74,7 @@ public static class WeightLookup
         return [.. model.Weights.Tensors.Keys.Where(name => !placed.Contains(name)).Order(StringComparer.Ordinal)];
     }
 
-    private static int PresentLayers(ArchitectureModule module, ModelFolder model)
+    internal static int PresentLayers(ArchitectureModule module, ModelFolder model)
     {
         HashSet<string> prefixes = new(StringComparer.Ordinal);
         foreach (WeightDefinition weight in module.Layer)

@@ -23,7 +23,7 @@ public sealed record CheckpointDifference(
     /// <param name="first">The checkpoint that differences are relative to.</param>
     /// <param name="second">The other one.</param>
     /// <param name="filter">Compare only tensors whose names hold this text; null for all.</param>
-    /// <param name="progress">Gets the number of elements done since the last report.</param>
+    /// <param name="progress">Gets the number of bytes read since the last report.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="MerganserException">A file cannot be read.</exception>
     public static CheckpointDifference Compute(Checkpoint first, Checkpoint second, string? filter = null, IProgress<long>? progress = null, CancellationToken cancellation = default)

@@ -15,9 +15,10 @@ internal static class TensorBlocks
 
     /// <summary>
     /// Works on all blocks of all tensors in parallel and folds the results of each tensor in the order of its blocks, so that
-    /// sums do not depend on the number of threads.
+    /// sums do not depend on the number of threads. Progress is told in bytes.
     /// </summary>
-    public static TResult[] Fold<TPart, TResult>(IReadOnlyList<long> lengths, Func<Block, TPart> work, Func<int, IReadOnlyList<TPart>, TResult> fold, IProgress<long>? progress, CancellationToken cancellation)
+    public static TResult[] Fold<TPart, TResult>(
+        IReadOnlyList<long> lengths, Func<Block, TPart> work, Func<int, IReadOnlyList<TPart>, TResult> fold, Func<int, long> bytesOfElement, IProgress<long>? progress, CancellationToken cancellation)
     {
         List<Block> blocks = [];
         int[] firsts = new int[lengths.Count + 1];
@@ -35,7 +36,7 @@ internal static class TensorBlocks
             Parallel.For(0, blocks.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
             {
                 parts[i] = work(blocks[i]);
-                progress?.Report(blocks[i].Length);
+                progress?.Report(blocks[i].Length * bytesOfElement(blocks[i].Tensor));
             });
         }
         catch (AggregateException e) when (e.InnerException is MerganserException inner)

@@ -33,6 +33,7 @@ public sealed record TensorComparison(
             [.. pairs.Select(pair => pair.A.Info.ElementCount)],
             block => Measure(pairs[block.Tensor].A, pairs[block.Tensor].B, block),
             (tensor, parts) => Combine(pairs[tensor].A.Info, parts),
+            tensor => pairs[tensor].A.Info.DType.Size() + pairs[tensor].B.Info.DType.Size(),
             progress,
             cancellation);
     }

@@ -19,7 +19,7 @@ public sealed record TensorStatistics(long Count, long NaN, long Infinite, long 
 {
     /// <summary>Reads the tensors once, in parallel.</summary>
     /// <param name="tensors">The tensors.</param>
-    /// <param name="progress">Gets the number of elements done since the last report, from several threads.</param>
+    /// <param name="progress">Gets the number of bytes read since the last report, from several threads.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="MerganserException">A file cannot be read.</exception>
     public static TensorStatistics[] Compute(IReadOnlyList<TensorSource> tensors, IProgress<long>? progress = null, CancellationToken cancellation = default) =>
@@ -27,6 +27,7 @@ public sealed record TensorStatistics(long Count, long NaN, long Infinite, long 
             [.. tensors.Select(tensor => tensor.Info.ElementCount)],
             block => Measure(tensors[block.Tensor], block),
             (_, parts) => Combine(parts),
+            tensor => tensors[tensor].Info.DType.Size(),
             progress,
             cancellation);
 

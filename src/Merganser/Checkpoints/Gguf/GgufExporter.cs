@@ -26,7 +26,7 @@ public static class GgufExporter
     /// <param name="path">The file, an existing one is replaced.</param>
     /// <param name="type">The type of matrices.</param>
     /// <param name="name">The value of <c>general.name</c>; null for the folder's name.</param>
-    /// <param name="progress">Gets the elements written since the last report.</param>
+    /// <param name="progress">Gets the bytes read since the last report.</param>
     /// <param name="cancellation">Stops the export; nothing remains of it.</param>
     /// <exception cref="MerganserException">The model has no counterpart in GGUF, lacks settings, has NaN where Q8_0 is asked for, or the disk fails.</exception>
     public static GgufExport Export(ModelFolder model, string path, GgufType type, string? name = null, IProgress<long>? progress = null, CancellationToken cancellation = default)
@@ -149,7 +149,7 @@ public static class GgufExporter
                     Span<byte> result = packed.AsSpan(0, (int)output.Type.Bytes(numbers.Length));
                     Pack(numbers, output.Type, result);
                     RandomAccess.Write(handle, result, start + output.Type.Bytes(((row * rowLength) + column)));
-                    progress?.Report(numbers.Length);
+                    progress?.Report(bytes.Length);
                 }
             }
         }

@@ -19,7 +19,7 @@ public enum GgufType
 }
 
 /// <summary>Sizes and names of GGUF's element types.</summary>
-internal static class GgufTypes
+public static class GgufTypes
 {
     private static readonly string[] Names =
     [
@@ -29,9 +29,9 @@ internal static class GgufTypes
     ];
 
     /// <summary>The name of a type number, for messages.</summary>
-    public static string NameOf(uint number) => number < Names.Length ? Names[number] : $"number {number}";
+    internal static string NameOf(uint number) => number < Names.Length ? Names[number] : $"number {number}";
 
-    public static bool TryGet(uint number, out GgufType type)
+    internal static bool TryGet(uint number, out GgufType type)
     {
         type = (GgufType)number;
         return number <= int.MaxValue && type is GgufType.F32 or GgufType.F16 or GgufType.Q8 or GgufType.BF16;
@@ -49,7 +49,7 @@ internal static class GgufTypes
     };
 
     /// <summary>The bytes of so many elements; whole blocks are needed.</summary>
-    public static long Bytes(this GgufType type, long elements) => type switch
+    internal static long Bytes(this GgufType type, long elements) => type switch
     {
         GgufType.F32 => checked(elements * 4),
         GgufType.Q8 => checked(elements / Q8Blocks.Length * Q8Blocks.Bytes),
@@ -57,7 +57,7 @@ internal static class GgufTypes
     };
 
     /// <summary>The element type that readers see; quantised blocks appear as 32-bit floats.</summary>
-    public static DType ToDType(this GgufType type) => type switch
+    internal static DType ToDType(this GgufType type) => type switch
     {
         GgufType.F16 => DType.F16,
         GgufType.BF16 => DType.BF16,
@@ -65,7 +65,7 @@ internal static class GgufTypes
     };
 
     /// <summary>The number of <c>general.file_type</c>.</summary>
-    public static uint FileType(this GgufType type) => type switch
+    internal static uint FileType(this GgufType type) => type switch
     {
         GgufType.F32 => 0,
         GgufType.F16 => 1,

@@ -62,11 +62,32 @@ public sealed class MergeProgress
     /// <summary>Tensors that are finished.</summary>
     public int TensorsDone => Volatile.Read(ref _tensorsDone);
 
+    /// <summary>Begins a piece of work that is not a merge, and gives what its parts report their bytes to.</summary>
+    /// <param name="stage">What is done, in a word.</param>
+    /// <param name="tensors">The number of tensors.</param>
+    /// <param name="bytes">The bytes that will be reported in all.</param>
+    public IProgress<long> Track(string stage, int tensors, long bytes)
+    {
+        Stage = stage;
+        TensorsTotal = tensors;
+        BytesTotal = bytes;
+        return new Tracker(this);
+    }
+
     internal void AddMoved(long bytes) => Interlocked.Add(ref _bytesMoved, bytes);
 
     internal void AddStored(long bytes) => Interlocked.Add(ref _bytesStored, bytes);
 
     internal void AddTensor() => Interlocked.Increment(ref _tensorsDone);
+
+    private sealed class Tracker(MergeProgress progress) : IProgress<long>
+    {
+        public void Report(long value)
+        {
+            progress.AddMoved(value);
+            progress.AddStored(value);
+        }
+    }
 }
 
 /// <summary>What a finished run did.</summary>

@@ -55,7 +55,6 @@ public sealed class ArceeFusion : MergeMethod
                 _threshold = _rounding.Apply(_quantiles[1] + _rounding.Apply(1.5f * range));
             }
 
-            _quantiles.Dispose();
             return ScanRequest.None;
         }
 

@@ -58,6 +58,6 @@ public sealed class Della : TaskVectorMethod
             1 => checked((int)tensor.Shape[0]),
             _ => checked((int)tensor.Shape[1]),
         };
-        return new RankSparsifier(new DrawStream(tensor.Seed, model, tensor.Name), density, epsilon, length, stride);
+        return new RankSparsifier(new DrawStream(tensor.Seed, model, tensor.Name), density, epsilon, tensor.ElementCount, length, stride);
     }
 }

@@ -34,6 +34,9 @@ internal sealed class MagnitudeSelect
     private int[] _list = [];
     private int _length;
     private bool _overflow;
+
+    // Known before the scan: the list will not outgrow the limit.
+    private bool _fits = true;
     private long[]? _histogram;
     private int _shift;
     private bool _scanned;
@@ -160,7 +163,7 @@ internal sealed class MagnitudeSelect
 
     private void Collect(ReadOnlySpan<float> values)
     {
-        if (!_overflow && _length + values.Length > _listLimit && _inside > _listLimit - values.Length)
+        if (!_fits && _length + values.Length > _listLimit)
             _overflow = true;
         if (!_overflow)
             Reserve(values.Length);
@@ -232,6 +235,7 @@ internal sealed class MagnitudeSelect
         int last = (int)Math.Ceiling(position + margin);
         _high = first < 1 ? AbsoluteMask : KthLargest(sample, first, out _, out _);
         _low = last > sample.Length ? 0 : KthLargest(sample, last, out _, out _);
+        _fits = false;
         _phase = Phase.Collect;
     }
 
@@ -292,10 +296,11 @@ internal sealed class MagnitudeSelect
     /// <summary>Decides how to go on with the interval, whose counts are known.</summary>
     private void Narrowed()
     {
+        _fits = _inside <= _listLimit;
         if (_low == _high)
             Finish(_low, _inside, _rank - _above);
         else
-            _phase = _inside <= _listLimit ? Phase.Collect : Phase.Histogram;
+            _phase = _fits ? Phase.Collect : Phase.Histogram;
     }
 
     private void Finish(int threshold, long ties, long kept)

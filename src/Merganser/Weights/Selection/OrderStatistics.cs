@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Merganser.Weights.Selection;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace Merganser.Weights.Selection;
 /// upper half of the ordered bit pattern, then one over the lower half for each bin that holds a rank. Several threads may observe
 /// at once, in any order: counts do not depend on it. Memory: half a megabyte per thread and rank.
 /// </summary>
-internal sealed class OrderStatistics : IDisposable
+internal sealed class OrderStatistics
 {
     private const int Bins = 1 << 16;
 
@@ -13,7 +15,7 @@ internal sealed class OrderStatistics : IDisposable
     private readonly int[] _bins;
     private readonly long[] _below;
     private readonly float[] _values;
-    private ThreadLocal<long[][]>? _counts;
+    private ConcurrentDictionary<int, long[][]>? _counts = new();
     private bool _fine;
 
     /// <summary>Looks for the elements of these ranks.</summary>
@@ -23,7 +25,6 @@ internal sealed class OrderStatistics : IDisposable
         _bins = new int[_ranks.Length];
         _below = new long[_ranks.Length];
         _values = new float[_ranks.Length];
-        _counts = Begin(1);
     }
 
     /// <summary>True after the second pass.</summary>
@@ -35,7 +36,7 @@ internal sealed class OrderStatistics : IDisposable
     /// <summary>Counts some values.</summary>
     public void Observe(ReadOnlySpan<float> values)
     {
-        long[][] counts = _counts!.Value!;
+        long[][] counts = _counts!.GetOrAdd(Environment.CurrentManagedThreadId, static (_, owner) => owner.Empty(), this);
         if (!_fine)
         {
             long[] all = counts[0];
@@ -61,7 +62,7 @@ internal sealed class OrderStatistics : IDisposable
     /// <summary>Closes a pass.</summary>
     public void EndPass()
     {
-        using ThreadLocal<long[][]> counts = _counts!;
+        long[][][] counts = [.. _counts!.Values];
         for (int i = 0; i < _ranks.Length; i++)
         {
             // Ranks in the same bin share its counts.
@@ -80,27 +81,21 @@ internal sealed class OrderStatistics : IDisposable
             _below[i] = before;
         }
 
-        _counts = _fine ? null : Begin(_ranks.Length);
+        _counts = _fine ? null : new ConcurrentDictionary<int, long[][]>();
         _fine = true;
     }
 
-    public void Dispose() => _counts?.Dispose();
-
-    private static long Count(ThreadLocal<long[][]> counts, int source, int bin)
+    private static long Count(long[][][] counts, int source, int bin)
     {
         long sum = 0;
-        foreach (long[][] own in counts.Values)
+        foreach (long[][] own in counts)
             sum += own[source][bin];
         return sum;
     }
 
-    private ThreadLocal<long[][]> Begin(int histograms)
-    {
-        int[] bins = [.. _bins];
-        return new ThreadLocal<long[][]>(
-            () => [.. Enumerable.Range(0, histograms).Select(i => histograms > 1 && Array.IndexOf(bins, bins[i]) != i ? [] : new long[Bins])],
-            trackAllValues: true);
-    }
+    /// <summary>One histogram of the upper halves, or one of the lower halves for each different bin.</summary>
+    private long[][] Empty() =>
+        !_fine ? [new long[Bins]] : [.. Enumerable.Range(0, _bins.Length).Select(i => Array.IndexOf(_bins, _bins[i]) == i ? new long[Bins] : [])];
 
     /// <summary>Bit patterns in the order of the numbers.</summary>
     private static uint Key(float value)

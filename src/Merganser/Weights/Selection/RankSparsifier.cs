@@ -15,6 +15,7 @@ namespace Merganser.Weights.Selection;
 internal sealed class RankSparsifier : Sparsifier
 {
     private const int MaxBuckets = 1024;
+    private const int MaxKeptBytes = 1 << 28;
     private const int AbsoluteMask = 0x7FFFFFFF;
 
     private readonly DrawStream _draws;
@@ -24,6 +25,11 @@ internal sealed class RankSparsifier : Sparsifier
     private readonly float _lowest;
     private readonly float _slope;
     private readonly uint _plain;
+
+    // The decisions of the first pass, one bit for an element, every row beginning with a new byte: a rescaling
+    // visits the tensor twice.
+    private readonly byte[]? _kept;
+    private int _passes;
 
     private readonly uint[] _u;
     private readonly float[] _magnitudes;
@@ -37,9 +43,10 @@ internal sealed class RankSparsifier : Sparsifier
     /// <param name="draws">Random numbers, by flat index.</param>
     /// <param name="density">The mean probability ρ.</param>
     /// <param name="epsilon">Half the range of the probabilities ε.</param>
+    /// <param name="count">Elements of the tensor.</param>
     /// <param name="rowLength">Elements that are ranked together.</param>
     /// <param name="rowStride">The distance of neighbours in a row; 1 when rows are contiguous. Rows then interleave in slices of rowLength · rowStride elements.</param>
-    public RankSparsifier(DrawStream draws, double density, double epsilon, int rowLength, int rowStride)
+    public RankSparsifier(DrawStream draws, double density, double epsilon, long count, int rowLength, int rowStride)
     {
         _draws = draws;
         _rowLength = rowLength;
@@ -52,6 +59,9 @@ internal sealed class RankSparsifier : Sparsifier
         _u = new uint[rowLength];
         _magnitudes = new float[rowLength];
         _bucketOf = new int[rowLength];
+        long bytes = rowLength == 0 ? 0 : count / rowLength * BytesPerRow;
+        if (!IsPlain && rowStride == 1 && bytes <= MaxKeptBytes)
+            _kept = new byte[bytes];
     }
 
     /// <inheritdoc/>
@@ -59,6 +69,11 @@ internal sealed class RankSparsifier : Sparsifier
 
     /// <summary>True when all probabilities are equal, so that ranks do not matter.</summary>
     public bool IsPlain { get; }
+
+    private int BytesPerRow => (_rowLength + 7) / 8;
+
+    /// <inheritdoc/>
+    public override void BeginPass() => _passes++;
 
     /// <inheritdoc/>
     public override void Apply(Span<float> delta, long start)
@@ -72,15 +87,23 @@ internal sealed class RankSparsifier : Sparsifier
         for (int offset = 0; offset < delta.Length; offset += _slice)
         {
             Span<float> slice = delta.Slice(offset, _slice);
-            if (_rowStride == 1)
-            {
-                _draws.Fill(start + offset, _u);
-                KeepInRow(slice);
-            }
-            else
+            if (_rowStride != 1)
             {
                 KeepInColumns(slice, start + offset);
+                continue;
             }
+
+            Span<byte> kept = _kept is null ? default : _kept.AsSpan((int)((start + offset) / _rowLength * BytesPerRow), BytesPerRow);
+            if (_passes > 1 && _kept is not null)
+            {
+                RowBits.Apply(kept, slice);
+                continue;
+            }
+
+            _draws.Fill(start + offset, _u);
+            KeepInRow(slice);
+            if (_kept is not null)
+                RowBits.Take(slice, kept);
         }
     }
 
@@ -107,7 +130,7 @@ internal sealed class RankSparsifier : Sparsifier
         float largest = TakeMagnitudes(row);
         int buckets = (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((uint)row.Length) / 2, 16, MaxBuckets);
         float scale = buckets / largest;
-        if (!float.IsFinite(scale))
+        if (!float.IsFinite(scale) || scale == 0)
         {
             // Only zeros, or something that is not finite: buckets of equal width make no sense.
             KeepBySorting(row);

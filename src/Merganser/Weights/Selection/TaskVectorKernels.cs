@@ -24,13 +24,35 @@ internal static unsafe class TaskVectorKernels
     public static void AddDifferences(float* source, ReadOnlySpan<WeightedInput> inputs, float* output, int count)
     {
         int index = 0;
-        for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
+        int width = Vector<float>.Count;
+
+        // Four vectors for each visit of a model, so that the loop over models costs little.
+        for (; index <= count - (4 * width); index += 4 * width)
         {
-            Vector<float> origin = Vector.Load(source + index);
-            Vector<float> sum = default;
-            foreach (ref readonly WeightedInput input in inputs)
-                sum += (Vector.Load(input.Values + index) - origin) * input.Factor;
-            Vector.Store(origin + sum, output + index);
+            float* from = source + index;
+            Vector<float> origin0 = Vector.Load(from);
+            Vector<float> origin1 = Vector.Load(from + width);
+            Vector<float> origin2 = Vector.Load(from + (2 * width));
+            Vector<float> origin3 = Vector.Load(from + (3 * width));
+            Vector<float> sum0 = default;
+            Vector<float> sum1 = default;
+            Vector<float> sum2 = default;
+            Vector<float> sum3 = default;
+            for (int model = 0; model < inputs.Length; model++)
+            {
+                float* values = inputs[model].Values + index;
+                Vector<float> factor = new(inputs[model].Factor);
+                sum0 += (Vector.Load(values) - origin0) * factor;
+                sum1 += (Vector.Load(values + width) - origin1) * factor;
+                sum2 += (Vector.Load(values + (2 * width)) - origin2) * factor;
+                sum3 += (Vector.Load(values + (3 * width)) - origin3) * factor;
+            }
+
+            float* to = output + index;
+            Vector.Store(origin0 + sum0, to);
+            Vector.Store(origin1 + sum1, to + width);
+            Vector.Store(origin2 + sum2, to + (2 * width));
+            Vector.Store(origin3 + sum3, to + (3 * width));
         }
 
         for (; index < count; index++)
@@ -46,12 +68,29 @@ internal static unsafe class TaskVectorKernels
     public static void AddDeltas(float* source, ReadOnlySpan<WeightedInput> inputs, float* output, int count)
     {
         int index = 0;
-        for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
+        int width = Vector<float>.Count;
+        for (; index <= count - (4 * width); index += 4 * width)
         {
-            Vector<float> sum = default;
-            foreach (ref readonly WeightedInput input in inputs)
-                sum += Vector.Load(input.Values + index) * input.Factor;
-            Vector.Store(Vector.Load(source + index) + sum, output + index);
+            Vector<float> sum0 = default;
+            Vector<float> sum1 = default;
+            Vector<float> sum2 = default;
+            Vector<float> sum3 = default;
+            for (int model = 0; model < inputs.Length; model++)
+            {
+                float* values = inputs[model].Values + index;
+                Vector<float> factor = new(inputs[model].Factor);
+                sum0 += Vector.Load(values) * factor;
+                sum1 += Vector.Load(values + width) * factor;
+                sum2 += Vector.Load(values + (2 * width)) * factor;
+                sum3 += Vector.Load(values + (3 * width)) * factor;
+            }
+
+            float* from = source + index;
+            float* to = output + index;
+            Vector.Store(Vector.Load(from) + sum0, to);
+            Vector.Store(Vector.Load(from + width) + sum1, to + width);
+            Vector.Store(Vector.Load(from + (2 * width)) + sum2, to + (2 * width));
+            Vector.Store(Vector.Load(from + (3 * width)) + sum3, to + (3 * width));
         }
 
         for (; index < count; index++)
@@ -64,16 +103,16 @@ internal static unsafe class TaskVectorKernels
     }
 
     /// <summary>
-    /// Sign election: at each position the sign of <c>Σ factor·δ</c> (0 counts as positive) is kept;
+    /// Sign election: at each position the sign of <c>Σ factor·δ</c> (0 counts as positive, or as negative when so told) is kept;
     /// <c>output = base + scale·Σ kept factor·δ / divisor</c>, the divisor being Σ of the kept weights (0 becomes 1), or 1
     /// without <paramref name="normalize"/>.
     /// </summary>
-    public static void AddElected(float* source, ReadOnlySpan<WeightedInput> inputs, float scale, bool normalize, float* output, int count)
+    public static void AddElected(float* source, ReadOnlySpan<WeightedInput> inputs, float scale, bool normalize, bool zeroIsNegative, float* output, int count)
     {
         int index = 0;
         for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
         {
-            Vector<int> flip = Elect(inputs, index);
+            Vector<int> flip = Elect(inputs, index, zeroIsNegative);
             Vector<float> mixed = default;
             Vector<float> divisor = default;
             foreach (ref readonly WeightedInput input in inputs)
@@ -91,7 +130,7 @@ internal static unsafe class TaskVectorKernels
 
         for (; index < count; index++)
         {
-            bool negative = IsNegative(inputs, index);
+            bool negative = IsNegative(inputs, index, zeroIsNegative);
             float mixed = 0;
             float divisor = 0;
             foreach (ref readonly WeightedInput input in inputs)
@@ -119,7 +158,7 @@ internal static unsafe class TaskVectorKernels
         int index = 0;
         for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
         {
-            Vector<int> flip = Elect(inputs, index);
+            Vector<int> flip = Elect(inputs, index, zeroIsNegative: false);
             Vector<float> mixed = default;
             Vector<float> divisor = default;
             foreach (ref readonly WeightedInput input in inputs)
@@ -138,7 +177,7 @@ internal static unsafe class TaskVectorKernels
 
         for (; index < count; index++)
         {
-            bool negative = IsNegative(inputs, index);
+            bool negative = IsNegative(inputs, index, zeroIsNegative: false);
             float mixed = 0;
             float divisor = 0;
             foreach (ref readonly WeightedInput input in inputs)
@@ -173,22 +212,23 @@ internal static unsafe class TaskVectorKernels
     }
 
     /// <summary>The sign bit where the elected sign is negative: flipping it makes what agrees positive.</summary>
-    private static Vector<int> Elect(ReadOnlySpan<WeightedInput> inputs, int index)
+    private static Vector<int> Elect(ReadOnlySpan<WeightedInput> inputs, int index, bool zeroIsNegative)
     {
         Vector<float> vote = default;
         foreach (ref readonly WeightedInput input in inputs)
             vote += Vector.Load(input.Values + index) * input.Factor;
-        return Vector.LessThan(vote, Vector<float>.Zero) & new Vector<int>(int.MinValue);
+        Vector<int> negative = zeroIsNegative ? Vector.LessThanOrEqual(vote, Vector<float>.Zero) : Vector.LessThan(vote, Vector<float>.Zero);
+        return negative & new Vector<int>(int.MinValue);
     }
 
     private static Vector<int> Agrees(Vector<float> term, Vector<int> flip) =>
         Vector.GreaterThan((term.AsVectorInt32() ^ flip).AsVectorSingle(), Vector<float>.Zero);
 
-    private static bool IsNegative(ReadOnlySpan<WeightedInput> inputs, int index)
+    private static bool IsNegative(ReadOnlySpan<WeightedInput> inputs, int index, bool zeroIsNegative)
     {
         float vote = 0;
         foreach (ref readonly WeightedInput input in inputs)
             vote += input.Values[index] * input.Factor;
-        return vote < 0;
+        return vote < 0 || (zeroIsNegative && vote == 0);
     }
 }

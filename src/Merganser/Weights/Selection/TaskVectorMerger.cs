@@ -159,7 +159,7 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger
         }
 
         if (_rule.Consensus)
-            TaskVectorKernels.AddElected(origin, inputs, (float)_rule.Lambda, _rule.Normalize, output, tile.Count);
+            TaskVectorKernels.AddElected(origin, inputs, (float)_rule.Lambda, _rule.Normalize, zeroIsNegative: false, output, tile.Count);
         else if (sparse)
             TaskVectorKernels.AddDeltas(origin, inputs, output, tile.Count);
         else

@@ -1,7 +1,7 @@
 namespace Merganser.Weights.Selection;
 
 /// <summary>Elects and merges with thresholds that are known; the rules are in the documentation of <see cref="Methods.TiesModel"/>.</summary>
-internal sealed class TiesModelMerger(TiesStatistics statistics, TiesRule rule) : TensorMerger
+internal sealed unsafe class TiesModelMerger(TiesStatistics statistics, TiesRule rule) : TensorMerger
 {
     /// <inheritdoc/>
     public override bool IsStateless => true;
@@ -38,8 +38,26 @@ internal sealed class TiesModelMerger(TiesStatistics statistics, TiesRule rule) 
     {
         for (int model = 0; model < tile.ModelCount; model++)
             statistics.Trims[model].Trim(tile.Model(model), tile.Base);
+        if (rule.Resolve == TiesResolve.Mass && rule.Merge != TiesMerge.Max)
+        {
+            ApplyMass(tile);
+            return;
+        }
+
         for (int i = 0; i < tile.Count; i++)
             tile.Output[i] = tile.Base[i] + (rule.Lambda * (rule.Resolve == TiesResolve.None ? MergeAll(tile, i) : MergeElected(tile, i)));
+    }
+
+    /// <summary>The usual rule, with vectors. A sign that stays 0 keeps negative values, just as a negative one.</summary>
+    private void ApplyMass(in Tile tile)
+    {
+        int models = tile.ModelCount;
+        Span<WeightedInput> inputs = models <= 64 ? stackalloc WeightedInput[models] : new WeightedInput[models];
+        for (int model = 0; model < models; model++)
+            inputs[model] = new WeightedInput(TaskVectorKernels.Pointer(tile.Model(model)), 1, 1);
+        TaskVectorKernels.AddElected(
+            TaskVectorKernels.Pointer(tile.Base), inputs, rule.Lambda, rule.Merge == TiesMerge.Mean, statistics.Majority <= 0,
+            TaskVectorKernels.Pointer(tile.Output), tile.Count);
     }
 
     private float MergeElected(in Tile tile, int index)

@@ -48,7 +48,7 @@ public sealed class RankSparsifierTests
         const int rows = 400;
         const int length = 500;
         float[] values = [.. Enumerable.Range(0, rows * length).Select(i => 1f + (i % length))];
-        var sparsifier = new RankSparsifier(new DrawStream(0, 0, "x"), 0.5, 0.3, length, 1);
+        var sparsifier = new RankSparsifier(new DrawStream(0, 0, "x"), 0.5, 0.3, rows * length, length, 1);
         sparsifier.Apply(values, 0);
         double small = 0;
         double large = 0;
@@ -68,7 +68,13 @@ public sealed class RankSparsifierTests
     {
         var draws = new DrawStream(seed, 1, "rows");
         float[] actual = [.. values];
-        new RankSparsifier(draws, density, epsilon, length, stride).Apply(actual, 0);
+        float[] again = [.. values];
+        var sparsifier = new RankSparsifier(draws, density, epsilon, values.Length, length, stride);
+        sparsifier.BeginPass();
+        sparsifier.Apply(actual, 0);
+        sparsifier.BeginPass();
+        sparsifier.Apply(again, 0);
+        Assert.Equal(actual, again);
 
         float lowest = (float)(density - epsilon);
         float slope = (float)((length - 1) / (2 * epsilon));

@@ -1,0 +1,337 @@
+using System.Buffers.Binary;
+using Merganser.Checkpoints;
+using Merganser.Checkpoints.Gguf;
+
+namespace Merganser.Tests.Checkpoints.Gguf;
+
+public sealed class GgufTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private static string Model(params string[] parts) => Golden.Folder(["weights", "models", .. parts]);
+
+    private GgufFile Export(string folder, GgufType type, out GgufExport report)
+    {
+        using ModelFolder model = ModelFolder.Open(folder);
+        report = GgufExporter.Export(model, _folder["out.gguf"], type);
+        return GgufFile.Open(_folder["out.gguf"]);
+    }
+
+    [Theory]
+    [InlineData(GgufType.F32)]
+    [InlineData(GgufType.F16)]
+    [InlineData(GgufType.BF16)]
+    public void Every_number_of_a_llama_comes_back_in_the_type_asked_for(GgufType type)
+    {
+        using ModelFolder model = ModelFolder.Open(Model("llama-a"));
+        GgufFile file = Export(Model("llama-a"), type, out _);
+        using Checkpoint weights = file.Weights;
+        Assert.Equal(model.Weights.Tensors.Count, weights.Tensors.Count);
+        GgufFamily family = GgufFamily.Of(model);
+        foreach (TensorSource source in model.Weights.Tensors.Values)
+        {
+            TensorSource stored = weights.Tensors[family.Map(source.Info.Name, model)!];
+            DType expected = source.Info.Shape.Length == 1 ? DType.F32 : type.ToDType();
+            Assert.Equal(expected, stored.Info.DType);
+            Assert.Equal(source.Info.Shape.AsSpan(), stored.Info.Shape.AsSpan());
+            int heads = source.Info.Name.Contains("q_proj") ? 4 : source.Info.Name.Contains("k_proj") ? 2 : 0;
+            float[] values = heads == 0 ? source.ReadSingles() : Interleave(source.ReadSingles(), heads, (int)source.Info.Shape[0], (int)source.Info.RowLength);
+            Assert.Equal(TensorSources.ToBytes(values, expected), stored.ReadBytes());
+        }
+    }
+
+    /// <summary>Heads of two halves of rows, written straight from the definition: new row 2j + p is old row p·half + j.</summary>
+    private static float[] Interleave(float[] values, int heads, int rows, int columns)
+    {
+        float[] result = new float[values.Length];
+        int half = rows / heads / 2;
+        for (int head = 0; head < heads; head++)
+        {
+            for (int p = 0; p < 2; p++)
+            {
+                for (int j = 0; j < half; j++)
+                    Array.Copy(values, ((head * 2 * half) + (p * half) + j) * columns, result, ((head * 2 * half) + (2 * j) + p) * columns, columns);
+            }
+        }
+
+        return result;
+    }
+
+    [Fact]
+    public void The_heads_of_the_golden_llama_are_those_of_its_configuration()
+    {
+        using ModelFolder model = ModelFolder.Open(Model("llama-a"));
+        Assert.Equal((4, 2), (model.GetConfigInt("num_attention_heads"), model.GetConfigInt("num_key_value_heads")));
+    }
+
+    [Fact]
+    public void The_metadata_say_what_the_configuration_says()
+    {
+        GgufFile file = Export(Model("tok-a"), GgufType.F16, out GgufExport report);
+        using Checkpoint weights = file.Weights;
+        Assert.Empty(report.Remarks);
+        Assert.Equal("llama", file.Values["general.architecture"]);
+        Assert.Equal(1u, file.Values["general.file_type"]);
+        Assert.Equal(2u, file.Values["llama.block_count"]);
+        Assert.Equal(16u, file.Values["llama.embedding_length"]);
+        Assert.Equal(24u, file.Values["llama.feed_forward_length"]);
+        Assert.Equal(2u, file.Values["llama.attention.head_count"]);
+        Assert.Equal(1u, file.Values["llama.attention.head_count_kv"]);
+        Assert.Equal(8u, file.Values["llama.rope.dimension_count"]);
+        Assert.Equal(64u, file.Values["llama.context_length"]);
+        Assert.Equal(20u, file.Values["llama.vocab_size"]);
+        Assert.Equal(10_000f, file.Values["llama.rope.freq_base"]);
+        Assert.Equal(1e-5f, file.Values["llama.attention.layer_norm_rms_epsilon"]);
+    }
+
+    [Fact]
+    public void A_tokenizer_json_with_blank_marks_becomes_a_sentencepiece_vocabulary()
+    {
+        GgufFile file = Export(Model("tok-a"), GgufType.F32, out _);
+        using Checkpoint weights = file.Weights;
+        object[] tokens = (object[])file.Values["tokenizer.ggml.tokens"];
+        object[] kinds = (object[])file.Values["tokenizer.ggml.token_type"];
+        object[] scores = (object[])file.Values["tokenizer.ggml.scores"];
+        Assert.Equal("llama", file.Values["tokenizer.ggml.model"]);
+        Assert.Equal(20, tokens.Length);
+        Assert.Equal(["<unk>", "<s>", "</s>", "▁", "a"], tokens.Take(5));
+        Assert.Equal([2, 3, 3, 1], kinds.Take(4));
+        Assert.Equal("<|im_start|>", tokens[19]);
+        Assert.Equal(4, kinds[19]);
+        Assert.True((float)scores[14] > (float)scores[15], "'ab' is merged before 'cd'");
+        Assert.Equal(1u, file.Values["tokenizer.ggml.bos_token_id"]);
+        Assert.Equal(2u, file.Values["tokenizer.ggml.eos_token_id"]);
+        Assert.Equal(true, file.Values["tokenizer.ggml.add_space_prefix"]);
+        Assert.Equal(File.ReadAllText(Model("tok-a", "chat_template.jinja")), file.Values["tokenizer.chat_template"]);
+    }
+
+    [Fact]
+    public void A_sentencepiece_model_is_taken_as_it_is()
+    {
+        GgufFile file = Export(Golden.Folder("models", "bytelevel-spm-llama"), GgufType.F32, out _);
+        using Checkpoint weights = file.Weights;
+        SentencePieceModel pieces = SentencePieceModel.Read(Golden.Folder("models", "bytelevel-spm-llama", "tokenizer.model"));
+        object[] tokens = (object[])file.Values["tokenizer.ggml.tokens"];
+        Assert.Equal(pieces.Pieces.Select(piece => piece.Text), tokens.Take(pieces.Pieces.Count));
+        Assert.Equal(weights.Tensors["token_embd.weight"].Info.Shape[0], tokens.Length);
+        Assert.Contains(pieces.Pieces, piece => piece is { Text: "<0x41>", Kind: 6 });
+        Assert.DoesNotContain("output.weight", weights.Tensors.Keys);
+    }
+
+    [Fact]
+    public void Byte_level_vocabularies_keep_their_merges_and_padding_rows_get_names()
+    {
+        CopyModel(Model("tok-a"));
+        File.WriteAllText(_folder["tokenizer.json"], """
+            {"added_tokens": [{"id": 3, "content": "<|end|>", "special": true}],
+             "pre_tokenizer": {"type": "ByteLevel", "use_regex": true},
+             "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}}
+            """);
+        GgufFile file = Export(_folder.Path, GgufType.F32, out _);
+        using Checkpoint weights = file.Weights;
+        Assert.Equal("gpt2", file.Values["tokenizer.ggml.model"]);
+        Assert.Equal("gpt-2", file.Values["tokenizer.ggml.pre"]);
+        Assert.Equal(["a b"], (object[])file.Values["tokenizer.ggml.merges"]);
+        object[] tokens = (object[])file.Values["tokenizer.ggml.tokens"];
+        Assert.Equal(["a", "b", "ab", "<|end|>", "[PAD4]"], tokens.Take(5));
+        Assert.Equal(20, tokens.Distinct().Count());
+        Assert.DoesNotContain("tokenizer.ggml.scores", file.Values.Keys);
+    }
+
+    [Fact]
+    public void A_token_beyond_the_rows_of_the_embedding_is_refused()
+    {
+        CopyModel(Model("tok-a"));
+        File.WriteAllText(_folder["tokenizer.json"], """{"model": {"type": "BPE", "vocab": {"a": 20}, "merges": []}}""");
+        MerganserException refused = Assert.Throws<MerganserException>(() => Export(_folder.Path, GgufType.F32, out _));
+        Assert.Contains("id 20", refused.Message);
+    }
+
+    [Fact]
+    public void Without_a_tokenizer_the_file_says_so()
+    {
+        GgufFile file = Export(Model("llama-a"), GgufType.F32, out GgufExport report);
+        using Checkpoint weights = file.Weights;
+        Assert.Equal("no_vocab", file.Values["tokenizer.ggml.model"]);
+        Assert.Contains("no vocabulary", Assert.Single(report.Remarks));
+    }
+
+    [Fact]
+    public void Matrices_with_odd_rows_are_wider_than_q8()
+    {
+        GgufFile file = Export(Golden.Folder("models", "hf-qwen3-gqa-tied"), GgufType.Q8, out _);
+        using Checkpoint weights = file.Weights;
+        Assert.All(weights.Tensors.Values, tensor => Assert.Equal(
+            tensor.Info.Shape.Length == 1 ? GgufType.F32 : tensor.Info.RowLength % 32 == 0 ? GgufType.Q8 : GgufType.F16,
+            file.Types[tensor.Info.Name]));
+        Assert.Contains(GgufType.Q8, file.Types.Values);
+    }
+
+    [Fact]
+    public void Q8_tensors_read_the_same_from_any_offset()
+    {
+        GgufFile file = Export(Golden.Folder("models", "hf-qwen3-gqa-tied"), GgufType.Q8, out _);
+        using Checkpoint weights = file.Weights;
+        TensorSource tensor = weights.Tensors.Values.First(tensor => file.Types[tensor.Info.Name] == GgufType.Q8);
+        byte[] whole = tensor.ReadBytes();
+        foreach ((int offset, int length) in new[] { (0, 1), (127, 2), (128, 128), (131, 777), (whole.Length - 5, 5), (3, whole.Length - 3), (whole.Length, 0) })
+        {
+            byte[] part = new byte[length];
+            tensor.Read(offset, part);
+            Assert.Equal(whole.AsSpan(offset, length).ToArray(), part);
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor.Read(whole.Length - 4, new byte[5]));
+    }
+
+    [Fact]
+    public void Llama_3_scaling_slows_long_waves_only()
+    {
+        GgufFile file = Export(Golden.Folder("models", "hf-llama-gqa-llama3rope"), GgufType.F32, out _);
+        using Checkpoint weights = file.Weights;
+        float[] factors = weights.Tensors["rope_freqs.weight"].ReadSingles();
+        Assert.Equal(1f, factors[0]);
+        Assert.True(factors.Zip(factors.Skip(1)).All(pair => pair.First <= pair.Second));
+        Assert.True(factors[^1] > 1);
+    }
+
+    [Fact]
+    public void Gemma_norms_are_stored_with_one_added()
+    {
+        string[] names = ["model.embed_tokens.weight", "model.norm.weight", "model.layers.0.input_layernorm.weight"];
+        string config = """
+            {"architectures": ["GemmaForCausalLM"], "model_type": "gemma", "num_hidden_layers": 1, "hidden_size": 4, "num_attention_heads": 2, "head_dim": 2,
+             "intermediate_size": 4, "max_position_embeddings": 8, "vocab_size": 3}
+            """;
+        File.WriteAllText(_folder["config.json"], config);
+        SafetensorsFile.Write(_folder["model.safetensors"], names.Select((name, i) => (new TensorInfo(name, DType.F32, i == 0 ? [3, 4] : [4]), TensorSources.ToBytes(new float[i == 0 ? 12 : 4]))));
+        GgufFile file = Export(_folder.Path, GgufType.F32, out _);
+        using Checkpoint weights = file.Weights;
+        Assert.Equal([1f, 1f, 1f, 1f], weights.Tensors["output_norm.weight"].ReadSingles());
+        Assert.Equal(new float[12], weights.Tensors["token_embd.weight"].ReadSingles());
+        Assert.Equal("gemma", file.Values["general.architecture"]);
+    }
+
+    [Fact]
+    public void Models_without_a_mapping_are_refused()
+    {
+        MerganserException refused = Assert.Throws<MerganserException>(() => Export(Model("bert-a"), GgufType.F16, out _));
+        Assert.Contains("'bert'", refused.Message);
+        Assert.False(File.Exists(_folder["out.gguf"]));
+    }
+
+    [Fact]
+    public void NaN_cannot_be_quantised_and_leaves_no_file()
+    {
+        CopyModel(Golden.Folder("models", "hf-llama-tied-linear"));
+        using (ModelFolder model = ModelFolder.Open(_folder.Path))
+        {
+            (TensorInfo Info, byte[] Bytes)[] tensors = [.. model.Weights.Tensors.Values.Select(tensor => (tensor.Info, tensor.ReadBytes()))];
+            byte[] embedding = tensors.Single(tensor => tensor.Info.Name == "model.embed_tokens.weight").Bytes;
+            BinaryPrimitives.WriteSingleLittleEndian(embedding.AsSpan(40), float.NaN);
+            SafetensorsFile.Write(_folder["changed.safetensors"], tensors);
+        }
+
+        File.Move(_folder["changed.safetensors"], _folder["model.safetensors"], overwrite: true);
+        MerganserException refused = Assert.Throws<MerganserException>(() => Export(_folder.Path, GgufType.Q8, out _));
+        Assert.Contains("model.embed_tokens.weight", refused.Message);
+        Assert.DoesNotContain(Directory.EnumerateFiles(_folder.Path), file => file.Contains("gguf"));
+    }
+
+    [Fact]
+    public void Types_that_cannot_be_read_are_refused_by_name()
+    {
+        var metadata = new GgufMetadata();
+        GgufLayout layout = GgufLayout.Create(metadata, [("blk.0.w", (GgufType)12, [32])]);
+        File.WriteAllBytes(_folder["q4.gguf"], [.. layout.Header, .. new byte[1024]]);
+        MerganserException refused = Assert.Throws<MerganserException>(() => CheckpointReader.Open(_folder["q4.gguf"]));
+        Assert.Contains("Q4_K", refused.Message);
+        Assert.Contains("blk.0.w", refused.Message);
+    }
+
+    [Fact]
+    public void Overlapping_tensors_and_tensors_beyond_the_end_are_refused()
+    {
+        GgufLayout layout = GgufLayout.Create(new GgufMetadata(), [("a", GgufType.F32, [64]), ("b", GgufType.F32, [64])]);
+        File.WriteAllBytes(_folder["short.gguf"], [.. layout.Header, .. new byte[256 + 255]]);
+        Assert.Throws<MerganserException>(() => GgufFile.Open(_folder["short.gguf"]));
+
+        // The offset of b stands in the last eight bytes before the padding.
+        byte[] header = [.. layout.Header];
+        int place = header.AsSpan().LastIndexOf(BitConverter.GetBytes(256L));
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(place), 128);
+        File.WriteAllBytes(_folder["overlap.gguf"], [.. header, .. new byte[512]]);
+        Assert.Contains("overlaps", Assert.Throws<MerganserException>(() => GgufFile.Open(_folder["overlap.gguf"])).Message);
+    }
+
+    [Fact]
+    public void Damaged_files_are_refused_or_read_but_never_crash()
+    {
+        GgufFile file = Export(Model("tok-a"), GgufType.F16, out _);
+        file.Weights.Dispose();
+        byte[] good = File.ReadAllBytes(_folder["out.gguf"]);
+        var random = new Random(11);
+        int refused = 0;
+        for (int i = 0; i < 3000; i++)
+        {
+            byte[] bad = [.. good];
+            for (int changes = random.Next(1, 4); changes > 0; changes--)
+                bad[random.Next(2400)] = (byte)random.Next(256);
+            if (i % 5 == 0)
+                bad = bad[..random.Next(bad.Length)];
+            File.WriteAllBytes(_folder["bad.gguf"], bad);
+            try
+            {
+                using Checkpoint weights = GgufFile.Open(_folder["bad.gguf"]).Weights;
+                foreach (TensorSource tensor in weights.Tensors.Values)
+                    tensor.ReadBytes();
+            }
+            catch (MerganserException e)
+            {
+                Assert.DoesNotContain('\n', e.Message);
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 500, 3000);
+    }
+
+    [Fact]
+    public void A_damaged_sentencepiece_model_is_refused_or_read_but_never_crashes()
+    {
+        byte[] good = File.ReadAllBytes(Golden.Folder("models", "bytelevel-spm-llama", "tokenizer.model"));
+        var random = new Random(12);
+        int refused = 0;
+        for (int i = 0; i < 1000; i++)
+        {
+            byte[] bad = i % 3 == 0 ? good[..random.Next(good.Length)] : [.. good];
+            for (int changes = 3; changes > 0 && bad.Length > 0; changes--)
+                bad[random.Next(bad.Length)] = (byte)random.Next(256);
+            File.WriteAllBytes(_folder["bad.model"], bad);
+            try
+            {
+                SentencePieceModel.Read(_folder["bad.model"]);
+            }
+            catch (MerganserException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 200, 1000);
+    }
+
+    [Theory]
+    [InlineData("q4_0")]
+    [InlineData("")]
+    [InlineData("float16")]
+    public void Unknown_types_are_refused(string name) => Assert.Contains("q8_0", Assert.Throws<MerganserException>(() => GgufTypes.Parse(name)).Message);
+
+    private void CopyModel(string folder)
+    {
+        foreach (string file in Directory.EnumerateFiles(folder))
+            File.Copy(file, _folder[Path.GetFileName(file)]);
+    }
+}
