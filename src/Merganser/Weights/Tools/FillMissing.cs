@@ -1,5 +1,4 @@
 using Merganser.Checkpoints;
-using Merganser.Weights.Recipes;
 
 namespace Merganser.Weights.Tools;
 

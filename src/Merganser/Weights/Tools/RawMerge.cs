@@ -97,7 +97,7 @@ public static class RawMerge
         return new PlannedSlice(new RecipeSlice(sources, recipe.Position), null, [.. inputs], apart, 0, "the recipe");
     }
 
-    private static IEnumerable<string> Names(OpenModel[] models, RawTensorSet set, MergeRecipe recipe)
+    private static string[] Names(OpenModel[] models, RawTensorSet set, MergeRecipe recipe)
     {
         string[] any = [.. models.SelectMany(model => model.Tensors.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         string[] all = [.. any.Where(name => Array.TrueForAll(models, model => model.Tensors.ContainsKey(name)))];
