@@ -2,8 +2,8 @@ using System.CommandLine;
 using Merganser;
 using Merganser.Bench;
 
-// Usage: dotnet run -c Release --project bench/Merganser.Bench -- merge [options] | cast [options]
-var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateGenerate(), CreateMerge() };
+// Usage: dotnet run -c Release --project bench/Merganser.Bench -- generate SIZE FOLDER | merge [options] | cast
+var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateGenerate(), CreateMerge(), CreateCast() };
 try
 {
     return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
@@ -20,6 +20,13 @@ static Command CreateGenerate()
     var work = new Argument<string>("folder");
     var command = new Command("generate", "Makes the synthetic checkpoints of a size: base, a and b") { size, work };
     command.SetAction(parsed => Find(parsed.GetValue(size)!).Generate(Path.Combine(parsed.GetValue(work)!, parsed.GetValue(size)!), seed: 1, Console.Error));
+    return command;
+}
+
+static Command CreateCast()
+{
+    var command = new Command("cast", "Conversions of element types and the arithmetic of methods, one thread");
+    command.SetAction(_ => KernelBenchmark.Run(Console.Out));
     return command;
 }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Merganser.Checkpoints;
 using Merganser.Weights;
 using Merganser.Weights.Execution;
 using Merganser.Weights.Recipes;

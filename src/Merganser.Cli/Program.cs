@@ -16,7 +16,7 @@ internal static class Program
         var debug = new Option<bool>("--debug") { Description = "show the stack trace of an error", Recursive = true };
         Command root = Tree(debug);
         ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
-        if (parsed.Errors.Count > 0)
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
         {
             error.WriteLine($"{Path(parsed.CommandResult)}: {Message(parsed)} (see '{Path(parsed.CommandResult)} --help')");
             return 2;

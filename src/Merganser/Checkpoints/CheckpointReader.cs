@@ -32,7 +32,7 @@ public static class CheckpointReader
                 return name.EndsWith(".json", StringComparison.Ordinal) ? OpenShards(path, found) : OpenFile(path, found);
         }
 
-        string[] others = [.. Directory.EnumerateFiles(path, "*.safetensors").Select(Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal)];
+        string[] others = FolderFiles.List(path, ".safetensors");
         return others.Length == 1 && FolderFiles.Find(path, others[0]) is { } only
             ? OpenFile(path, only)
             : throw new MerganserException(

@@ -201,6 +201,26 @@ public sealed class TorchZipTests
     }
 
     [Fact]
+    public void Archives_with_a_ZIP64_directory_are_read_and_damaged_ones_refused()
+    {
+        using var folder = new TempFolder();
+        string path = folder["pytorch_model.bin"];
+        Sample().Save(path);
+        byte[] large = Zip64.Of(File.ReadAllBytes(path));
+        File.WriteAllBytes(path, large);
+        using (Checkpoint checkpoint = CheckpointReader.Open(path))
+        {
+            Assert.Equal(Six, checkpoint.Tensors["w"].ReadSingles());
+            Assert.Equal([0f, 3, 1, 4, 2, 5], checkpoint.Tensors["t"].ReadSingles());
+        }
+
+        // A high byte of the offset in the locator, which stands before the last 22 bytes.
+        large[^28] = 0xFF;
+        File.WriteAllBytes(path, large);
+        Assert.Contains("ZIP64", Assert.Throws<MerganserException>(() => CheckpointReader.Open(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_pickle_that_only_makes_values_is_stopped()
     {
         byte[] bomb = [0x80, 2, .. Enumerable.Repeat((byte)'}', 6_000_000)];

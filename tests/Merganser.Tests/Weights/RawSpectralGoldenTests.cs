@@ -136,11 +136,11 @@ public sealed class RawSpectralGoldenTests
         unsafe void Stream(TileAction action)
         {
             long offset = 0;
+            float** pointers = stackalloc float*[golden.Models.Length + 1];
             foreach ((string name, (_, float[] origin)) in golden.Base)
             {
                 float[][] inputs = [[.. origin], .. golden.Models.Select(model => (float[])model[name].Values.Clone())];
                 GCHandle[] handles = [.. inputs.Select(input => GCHandle.Alloc(input, GCHandleType.Pinned))];
-                float** pointers = stackalloc float*[inputs.Length];
                 for (int i = 0; i < inputs.Length; i++)
                     pointers[i] = (float*)handles[i].AddrOfPinnedObject();
                 action(new Tile(0, origin.Length, pointers, inputs.Length - 1, null), offset);

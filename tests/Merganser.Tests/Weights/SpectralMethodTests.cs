@@ -14,7 +14,6 @@ public sealed class SpectralMethodTests
 
     [Theory]
     [InlineData("tsvm")]
-    [InlineData("rtsvm")]
     [InlineData("varm")]
     public void One_task_gives_its_model_back(string name) =>
         Models.AssertSame(A, ArrayMerge.Run(MergeMethods.Find(name)!, Base, [A], new ParameterSet()), 2e-6);

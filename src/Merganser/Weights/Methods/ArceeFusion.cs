@@ -103,51 +103,37 @@ public sealed class ArceeFusion : MergeMethod
             _rounding.Apply(importance);
         }
 
+        /// <summary>
+        /// Σ P log(P/Q) in float32 steps: the sum is so small a difference of large terms that the rounding of the softmax decides
+        /// in its fourth digit, and with it elements at the threshold; these steps select what upstream selects.
+        /// </summary>
         private float Divergence(ReadOnlySpan<float> model, ReadOnlySpan<float> origin, Span<float> p, Span<float> q)
         {
-            if (!_rounding.IsNarrow)
-                return (float)ExactDivergence(model, origin);
-            NarrowSoftmax(model, p);
-            NarrowSoftmax(origin, q);
-            TensorPrimitives.Divide(p, q, q);
-            _rounding.Apply(q);
-            TensorPrimitives.Log(q, q);
-            _rounding.Apply(q);
-            TensorPrimitives.Multiply(p, q, q);
-            _rounding.Apply(q);
+            Softmax(model, p);
+            Softmax(origin, q);
             double sum = 0;
-            foreach (float term in q)
-                sum += term;
+            for (int i = 0; i < p.Length; i++)
+            {
+                float ratio = _rounding.Apply((float)Math.Log(_rounding.Apply(p[i] / q[i])));
+                sum += _rounding.Apply(p[i] * ratio);
+            }
+
             return _rounding.Apply((float)sum);
         }
 
-        private void NarrowSoftmax(ReadOnlySpan<float> values, Span<float> target)
+        private void Softmax(ReadOnlySpan<float> values, Span<float> target)
         {
-            double largest = TensorPrimitives.Max(values), sum = 0;
-            foreach (float value in values)
-                sum += Math.Exp(value - largest);
+            float largest = TensorPrimitives.Max(values);
+            double sum = 0;
             for (int i = 0; i < values.Length; i++)
-                target[i] = _rounding.Apply(_rounding.Apply((float)(Math.Exp(values[i] - largest) / sum)) + 1e-8f);
-        }
-
-        private static double ExactDivergence(ReadOnlySpan<float> model, ReadOnlySpan<float> origin)
-        {
-            double largestP = TensorPrimitives.Max(model), largestQ = TensorPrimitives.Max(origin);
-            double sumP = 0, sumQ = 0, divergence = 0;
-            for (int i = 0; i < model.Length; i++)
             {
-                sumP += Math.Exp(model[i] - largestP);
-                sumQ += Math.Exp(origin[i] - largestQ);
+                target[i] = (float)Math.Exp(values[i] - largest);
+                sum += target[i];
             }
 
-            for (int i = 0; i < model.Length; i++)
-            {
-                double p = (Math.Exp(model[i] - largestP) / sumP) + 1e-8;
-                double q = (Math.Exp(origin[i] - largestQ) / sumQ) + 1e-8;
-                divergence += p * Math.Log(p / q);
-            }
-
-            return divergence;
+            float reciprocal = 1 / (float)sum;
+            for (int i = 0; i < values.Length; i++)
+                target[i] = _rounding.Apply(_rounding.Apply(target[i] * reciprocal) + 1e-8f);
         }
     }
 }

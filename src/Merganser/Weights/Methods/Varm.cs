@@ -136,12 +136,19 @@ public sealed class Varm : MergeMethod
 
         public override void Scan(in Tile tile) => AddSquares(tile, _sums);
 
+        /// <summary>θ0 + Σ α τ: the same as the weighted mean, and exact where nothing changed.</summary>
         public override void Apply(in Tile tile)
         {
-            TensorPrimitives.Multiply(tile.Model(0), (float)_shares![0], tile.Output);
-            for (int model = 1; model < tile.ModelCount; model++)
-                TensorPrimitives.MultiplyAdd(tile.Model(model), (float)_shares[model], tile.Output, tile.Output);
-            rounding.Apply(tile.Output);
+            Span<float> output = tile.Output;
+            tile.Base.CopyTo(output);
+            for (int model = 0; model < tile.ModelCount; model++)
+            {
+                Span<float> change = tile.Model(model);
+                TensorPrimitives.Subtract(change, tile.Base, change);
+                TensorPrimitives.MultiplyAdd(change, (float)_shares![model], output, output);
+            }
+
+            rounding.Apply(output);
         }
     }
 

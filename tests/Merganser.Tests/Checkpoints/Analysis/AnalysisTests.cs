@@ -11,10 +11,14 @@ public sealed class AnalysisTests
 
     private static TensorComparison Compare(float[] a, float[] b) => TensorComparison.Compute([(Tensor("w", a), Tensor("w", b))]).Single();
 
+    private static TensorStatistics[] Measure(TensorSource[] tensors) => TensorStatistics.Compute(tensors, cancellation: TestContext.Current.CancellationToken);
+
+    private static CheckpointDifference Differ(Checkpoint a, Checkpoint b, string? filter = null) => CheckpointDifference.Compute(a, b, filter, cancellation: TestContext.Current.CancellationToken);
+
     [Fact]
     public void Statistics_are_of_the_finite_elements_and_count_the_others()
     {
-        TensorStatistics statistics = TensorStatistics.Compute([Tensor("w", 1, 2, 3, 4, 0, float.NaN, float.PositiveInfinity, float.NegativeInfinity)]).Single();
+        TensorStatistics statistics = Measure([Tensor("w", 1, 2, 3, 4, 0, float.NaN, float.PositiveInfinity, float.NegativeInfinity)]).Single();
         Assert.Equal((8, 1, 2, 1), (statistics.Count, statistics.NaN, statistics.Infinite, statistics.Zeros));
         Assert.Equal((0, 4, 2), (statistics.Minimum, statistics.Maximum, statistics.Mean));
         Assert.Equal(Math.Sqrt(2), statistics.StandardDeviation, 12);
@@ -27,7 +31,7 @@ public sealed class AnalysisTests
         // Three blocks with different means, so that joining the deviations is put to the test.
         var random = new Random(3);
         float[] values = [.. Enumerable.Range(0, (TensorBlocks.Elements * 2) + 777).Select(i => (float)random.NextDouble() + (100 * (i / TensorBlocks.Elements)))];
-        TensorStatistics statistics = TensorStatistics.Compute([Tensor("w", values)]).Single();
+        TensorStatistics statistics = Measure([Tensor("w", values)]).Single();
         double mean = values.Average(value => (double)value);
         double deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
         Assert.Equal(mean, statistics.Mean, 9);
@@ -37,7 +41,7 @@ public sealed class AnalysisTests
     [Fact]
     public void Nothing_has_no_mean()
     {
-        TensorStatistics statistics = TensorStatistics.Compute([Tensor("empty"), Tensor("nan", float.NaN)])[0];
+        TensorStatistics statistics = Measure([Tensor("empty"), Tensor("nan", float.NaN)])[0];
         Assert.True(double.IsNaN(statistics.Mean) && double.IsNaN(statistics.Minimum));
         Assert.Equal(0, statistics.Norm);
     }
@@ -88,13 +92,13 @@ public sealed class AnalysisTests
     {
         using var first = new Checkpoint("a", [Tensor("same", 1), Tensor("only a", 1), Tensor("shape", 1, 2)], []);
         using var second = new Checkpoint("b", [Tensor("same", 1), Tensor("only b", 1), Tensor("shape", 1, 2, 3)], []);
-        CheckpointDifference difference = CheckpointDifference.Compute(first, second);
+        CheckpointDifference difference = Differ(first, second);
         Assert.Equal(["only a"], difference.OnlyInFirst);
         Assert.Equal(["only b"], difference.OnlyInSecond);
         Assert.Equal("[2]", Assert.Single(difference.Shapes).First);
         Assert.Equal("same", Assert.Single(difference.Tensors).Name);
         Assert.False(difference.IsEqual);
-        Assert.True(CheckpointDifference.Compute(first, second, filter: "same").IsEqual);
+        Assert.True(Differ(first, second, "same").IsEqual);
     }
 
     [Fact]
@@ -103,7 +107,7 @@ public sealed class AnalysisTests
         string[] names = ["model.layers.0.w", "model.layers.10.w", "model.layers.2.w", "model.layers.2.b", "<evil & \u0001 name>", "head"];
         using var first = new Checkpoint("a", names.Select((name, i) => Tensor(name, 1, i)), []);
         using var second = new Checkpoint("b", names.Select((name, i) => Tensor(name, 1.5f, i)), []);
-        XDocument svg = XDocument.Parse(HeatMap.Draw(CheckpointDifference.Compute(first, second), "b < a"));
+        XDocument svg = XDocument.Parse(HeatMap.Draw(Differ(first, second), "b < a"));
         XNamespace ns = "http://www.w3.org/2000/svg";
         string[] tips = [.. svg.Descendants(ns + "rect").Select(rect => (string?)rect.Element(ns + "title")).OfType<string>()];
 
@@ -118,7 +122,7 @@ public sealed class AnalysisTests
     public void The_heat_map_of_nothing_is_a_picture_too()
     {
         using var empty = new Checkpoint("a", [], []);
-        Assert.NotNull(XDocument.Parse(HeatMap.Draw(CheckpointDifference.Compute(empty, empty), "nothing")).Root);
+        Assert.NotNull(XDocument.Parse(HeatMap.Draw(Differ(empty, empty), "nothing")).Root);
     }
 
     [Fact]
@@ -129,7 +133,7 @@ public sealed class AnalysisTests
     public void Counting_order_is_an_order() =>
         Gen.String[Gen.Char["a.019"], 0, 6].Array[3].Sample(names =>
         {
-            IComparer<string> order = NaturalOrder.Comparer;
+            Comparer<string> order = NaturalOrder.Comparer;
             Assert.Equal(Math.Sign(order.Compare(names[0], names[1])), -Math.Sign(order.Compare(names[1], names[0])));
             Assert.Equal(names[0] == names[1], order.Compare(names[0], names[1]) == 0);
             if (order.Compare(names[0], names[1]) <= 0 && order.Compare(names[1], names[2]) <= 0)

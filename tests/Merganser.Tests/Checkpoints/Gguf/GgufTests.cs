@@ -189,12 +189,30 @@ public sealed class GgufTests : IDisposable
     [Fact]
     public void Llama_3_scaling_slows_long_waves_only()
     {
-        GgufFile file = Export(Golden.Folder("models", "hf-llama-gqa-llama3rope"), GgufType.F32, out _);
+        CopyModel(Golden.Folder("models", "hf-llama-gqa-llama3rope"));
+        using (ModelFolder model = ModelFolder.Open(_folder.Path))
+        {
+            // The numbers of Llama 3.1 itself, for which the wavelengths 2π·500000^(2i/d) can be looked up.
+            string rope = """{"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}""";
+            File.WriteAllBytes(_folder["config.json"], model.EditConfig().Set("rope_parameters", System.Text.Json.Nodes.JsonNode.Parse(rope)!).ToArray());
+        }
+
+        GgufFile file = Export(_folder.Path, GgufType.F32, out _);
         using Checkpoint weights = file.Weights;
         float[] factors = weights.Tensors["rope_freqs.weight"].ReadSingles();
+        for (int i = 0; i < factors.Length; i++)
+        {
+            double wavelength = 2 * Math.PI * Math.Pow(500_000, (double)i / factors.Length);
+            if (wavelength < 2048)
+                Assert.Equal(1f, factors[i]);
+            else if (wavelength > 8192)
+                Assert.Equal(8f, factors[i]);
+            else
+                Assert.InRange(factors[i], 1f, 8f);
+        }
+
         Assert.Equal(1f, factors[0]);
-        Assert.True(factors.Zip(factors.Skip(1)).All(pair => pair.First <= pair.Second));
-        Assert.True(factors[^1] > 1);
+        Assert.Equal(8f, factors[^1]);
     }
 
     [Fact]
