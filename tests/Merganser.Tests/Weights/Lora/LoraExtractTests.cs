@@ -55,7 +55,10 @@ public sealed class LoraExtractTests : IDisposable
             ("l.0.q.weight", [3, 4], Noise(12)), ("l.0.k.weight", [3, 4], Noise(12)), ("l.1.q.weight", [3, 4], Noise(12)), ("norm.weight", [4], Noise(4)));
         LoraExtractor.Extract(old, model, _folder["out"], new LoraExtractOptions
         {
-            IncludeRegexes = ["^l\\."], ExcludeRegexes = ["l\\.1\\..*"], SaveModules = ["k"], SkipUndecomposable = true,
+            IncludeRegexes = ["^l\\."],
+            ExcludeRegexes = ["l\\.1\\..*"],
+            SaveModules = ["k"],
+            SkipUndecomposable = true,
         });
         using Checkpoint adapter = CheckpointReader.Open(_folder["out/adapter_model.safetensors"]);
         Assert.Equal(
