@@ -1,6 +1,6 @@
 using System.Globalization;
-using Merganser.Weights;
 using Merganser.Checkpoints;
+using Merganser.Weights;
 using Merganser.Weights.Execution;
 
 namespace Merganser.Cli;
