@@ -25,12 +25,13 @@ internal static class MergeVerb
         var shard = new Option<string>("--shard-size", "--out-shard-size") { Description = "most bytes in one file: 5GB, 500MB, 2GiB; 0 for one file", DefaultValueFactory = _ => "5GB" };
         var threads = new Option<int>("--threads", "--num-threads", "-j") { Description = "worker threads", DefaultValueFactory = _ => Environment.ProcessorCount };
         var memory = new Option<string>("--memory") { Description = "bound for methods that hold whole tensors", DefaultValueFactory = _ => "1.5GiB" };
-        var chunk = new Option<string>("--chunk-size") { Description = "bytes of each input read at a time", DefaultValueFactory = _ => "256KiB" };
+        var chunk = new Option<string>("--chunk-size") { Description = "bytes of each input read at a time", DefaultValueFactory = _ => "128KiB" };
         var device = new Option<string>("--device") { Description = "where to compute: cpu (auto and cuda fall back to it)", DefaultValueFactory = _ => "cpu" };
         var resume = new Option<bool>("--resume") { Description = "go on with an interrupted run of the same recipe" };
         var overwrite = new Option<bool>("--overwrite") { Description = "replace the output folder if it exists" };
         var seed = new Option<ulong>("--seed", "--random-seed") { Description = "seed of random methods" };
         var verify = new Option<bool>("--verify") { Description = "read the result back and compare it before it gets its name" };
+        var sync = new Option<bool>("--sync") { Description = "wait until the result is on the disk, so that it survives a power failure" };
         var nonFinite = new Option<bool>("--allow-nonfinite") { Description = "merge models with NaN or infinities, with a warning" };
         var strict = new Option<bool>("--strict-mergekit") { Description = "reproduce mergekit's narrow arithmetic and deviations" };
         var mixed = new Option<bool>("--allow-crimes") { Description = "merge models of different architectures" };
@@ -44,7 +45,7 @@ internal static class MergeVerb
         var verbose = new Option<bool>("--verbose", "-v") { Description = "print what is done for every tensor" };
         var command = new Command("merge", "Merge checkpoints as a recipe says.")
         {
-            recipe, output, dryRun, explain, shard, threads, memory, chunk, device, resume, overwrite, seed, verify, nonFinite, strict, mixed,
+            recipe, output, dryRun, explain, shard, threads, memory, chunk, device, resume, overwrite, seed, verify, sync, nonFinite, strict, mixed,
             unknownKeys, copyTokenizer, noTokenizer, card, noCard, intermediate, quiet, verbose,
         };
         var ignored = new List<Option>();
@@ -84,6 +85,7 @@ internal static class MergeVerb
                 Resume = parsed.GetValue(resume),
                 Overwrite = parsed.GetValue(overwrite),
                 Verify = parsed.GetValue(verify),
+                Sync = parsed.GetValue(sync),
                 AllowNonFinite = parsed.GetValue(nonFinite),
                 Warn = display.Warn,
                 Cancellation = cancellation,

@@ -70,7 +70,7 @@ public static class CheckpointConverter
                     tensor => sources[tensor].Info.DType.Size(),
                     options.Progress,
                     options.Cancellation).Sum();
-                writer.Complete();
+                writer.Complete(sync: false);
             }
 
             CopySideFiles(model, staging.Path, options.DType);

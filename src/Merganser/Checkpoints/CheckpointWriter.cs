@@ -92,11 +92,12 @@ public sealed class CheckpointWriter : IDisposable
         }
     }
 
-    /// <summary>Brings everything to the disk and writes the index when there are several files.</summary>
+    /// <summary>Writes the index when there are several files.</summary>
+    /// <param name="sync">True to wait until everything is on the disk and would survive a power failure; otherwise the system writes it in its own time.</param>
     /// <exception cref="MerganserException">The disk is full or fails.</exception>
-    public void Complete()
+    public void Complete(bool sync)
     {
-        for (int i = 0; i < _handles.Length; i++)
+        for (int i = 0; sync && i < _handles.Length; i++)
         {
             SafeFileHandle handle = _handles[i];
             Guard(PathOf(i), "cannot be brought to the disk", () => RandomAccess.FlushToDisk(handle));
@@ -109,7 +110,8 @@ public sealed class CheckpointWriter : IDisposable
         {
             using SafeFileHandle handle = File.OpenHandle(index, FileMode.Create, FileAccess.Write);
             RandomAccess.Write(handle, Layout.IndexJson(), 0);
-            RandomAccess.FlushToDisk(handle);
+            if (sync)
+                RandomAccess.FlushToDisk(handle);
         });
     }
 

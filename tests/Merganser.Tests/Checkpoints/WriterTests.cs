@@ -44,7 +44,7 @@ public sealed class WriterTests
                 writer.Write(i, 6, tensors[i].Bytes.AsSpan(6));
                 writer.Write(i, 0, tensors[i].Bytes.AsSpan(0, 6));
             });
-            writer.Complete();
+            writer.Complete(sync: true);
         }
 
         Assert.Equal(
@@ -68,7 +68,7 @@ public sealed class WriterTests
         using (CheckpointWriter writer = CheckpointWriter.Create(folder.Path, ShardLayout.Create([info], 0), resume: false))
         {
             writer.Write(0, 0, bytes);
-            writer.Complete();
+            writer.Complete(sync: true);
         }
 
         using Checkpoint checkpoint = CheckpointReader.Open(folder["model.safetensors"]);
@@ -93,7 +93,7 @@ public sealed class WriterTests
         {
             Assert.True(writer.IsKept(0));
             Assert.False(writer.IsKept(1));
-            writer.Complete();
+            writer.Complete(sync: true);
         }
 
         using Checkpoint checkpoint = CheckpointReader.Open(folder.Path);

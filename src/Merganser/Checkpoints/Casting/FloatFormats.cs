@@ -45,10 +45,14 @@ internal readonly struct BFloat16Format : IFloatFormat
         TLanes upper = bits >>> 16;
         TLanes rounded = (bits + TLanes.All(0x7FFF) + (upper & TLanes.All(1))) >>> 16;
 
+        TLanes magnitude = bits & TLanes.All(0x7FFFFFFF);
+        TLanes infinity = TLanes.All(0x7F800000);
+        if (!TLanes.AnyGreater(magnitude, infinity))
+            return rounded;
+
         // Rounding would carry a NaN's payload into the sign. It cannot when the low half is zero, so only lost bits make it quiet.
         TLanes lost = TLanes.Min(bits & TLanes.All(0xFFFF), TLanes.All(1)) << 6;
-        TLanes isNaN = TLanes.Greater(bits & TLanes.All(0x7FFFFFFF), TLanes.All(0x7F800000));
-        return TLanes.Select(isNaN, upper | lost, rounded);
+        return TLanes.Select(TLanes.Greater(magnitude, infinity), upper | lost, rounded);
     }
 }
 

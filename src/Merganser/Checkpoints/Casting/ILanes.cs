@@ -22,6 +22,9 @@ internal interface ILanes<TSelf> :
     /// <summary>Mask of the lanes where left &gt; right, unsigned.</summary>
     static abstract TSelf Greater(TSelf left, TSelf right);
 
+    /// <summary>True when left &gt; right in any lane; both are below 2^31.</summary>
+    static abstract bool AnyGreater(TSelf left, TSelf right);
+
     /// <summary>Lanes of <paramref name="yes"/> where the mask is set, else of <paramref name="no"/>.</summary>
     static abstract TSelf Select(TSelf mask, TSelf yes, TSelf no);
 

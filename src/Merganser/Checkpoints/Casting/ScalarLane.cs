@@ -31,6 +31,8 @@ internal readonly struct ScalarLane(uint value) : ILanes<ScalarLane>
 
     public static ScalarLane Greater(ScalarLane left, ScalarLane right) => new(left._value > right._value ? uint.MaxValue : 0);
 
+    public static bool AnyGreater(ScalarLane left, ScalarLane right) => left._value > right._value;
+
     public static ScalarLane Select(ScalarLane mask, ScalarLane yes, ScalarLane no) => mask._value != 0 ? yes : no;
 
     public static ScalarLane Min(ScalarLane left, ScalarLane right) => new(Math.Min(left._value, right._value));

@@ -9,7 +9,7 @@ internal sealed class DriverOptions
     public const long KeptFloatBytes = 4 << 20;
 
     /// <summary>Bytes of one input that are read at a time.</summary>
-    public int ChunkBytes { get; init; } = 256 << 10;
+    public int ChunkBytes { get; init; } = 128 << 10;
 
     /// <summary>True to look for NaN and infinities in the inputs.</summary>
     public bool CheckFinite { get; init; }

@@ -89,7 +89,7 @@ public static class MergeExecutor
                 _progress.Stage = "merging";
                 long resumed = MergeAll(drivers, statistics, journal, writer);
                 _progress.Stage = "finishing";
-                writer.Complete();
+                writer.Complete(options.Sync);
                 return resumed;
             }
             finally

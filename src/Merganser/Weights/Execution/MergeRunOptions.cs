@@ -12,8 +12,8 @@ public sealed record MergeRunOptions
     /// <summary>The most tensor bytes in one output file; 0 for no limit. Default 5 GB.</summary>
     public long ShardBytes { get; init; } = 5_000_000_000;
 
-    /// <summary>Bytes of each input that are read at a time; 4 KiB to 64 MiB, default 256 KiB.</summary>
-    public int ChunkBytes { get; init; } = 256 << 10;
+    /// <summary>Bytes of each input that are read at a time; 4 KiB to 64 MiB, default 128 KiB.</summary>
+    public int ChunkBytes { get; init; } = 128 << 10;
 
     /// <summary>Goes on with an interrupted run of the same plan.</summary>
     public bool Resume { get; init; }
@@ -23,6 +23,9 @@ public sealed record MergeRunOptions
 
     /// <summary>Reads the result back before it gets its name and compares it with what was computed.</summary>
     public bool Verify { get; init; }
+
+    /// <summary>Waits until the result is on the disk before it gets its name: it then survives a power failure too, at the speed of the disk.</summary>
+    public bool Sync { get; init; }
 
     /// <summary>Lets NaN and infinities in the inputs pass with a warning.</summary>
     public bool AllowNonFinite { get; init; }

@@ -61,7 +61,7 @@ internal sealed class TensorSpool : IDisposable
                 }
             }
 
-            writer.Complete();
+            writer.Complete(sync: false);
         }
 
         Guard(() =>

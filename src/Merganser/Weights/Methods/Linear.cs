@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 
 namespace Merganser.Weights.Methods;
@@ -72,11 +73,31 @@ public sealed class Linear : MergeMethod
                 return;
             }
 
-            TensorPrimitives.Multiply(tile.Model(0), weights[0], output);
-            for (int model = 1; model < tile.ModelCount; model++)
-                TensorPrimitives.MultiplyAdd(tile.Model(model), weights[model], output, output);
-            if (normalize)
+            if (tile.ModelCount == 2)
+            {
+                AddTwo(tile.Model(0), tile.Model(1), output);
+            }
+            else
+            {
+                TensorPrimitives.Multiply(tile.Model(0), weights[0], output);
+                for (int model = 1; model < tile.ModelCount; model++)
+                    TensorPrimitives.MultiplyAdd(tile.Model(model), weights[model], output, output);
+            }
+
+            if (normalize && sum != 1)
                 TensorPrimitives.Divide(output, sum, output);
+        }
+
+        /// <summary>The usual case in one visit of the output; the same operations in the same order.</summary>
+        private void AddTwo(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> output)
+        {
+            var first = new Vector<float>(weights[0]);
+            var second = new Vector<float>(weights[1]);
+            int index = 0;
+            for (; index <= output.Length - Vector<float>.Count; index += Vector<float>.Count)
+                ((new Vector<float>(a[index..]) * first) + (new Vector<float>(b[index..]) * second)).CopyTo(output[index..]);
+            for (; index < output.Length; index++)
+                output[index] = (a[index] * weights[0]) + (b[index] * weights[1]);
         }
 
         /// <summary>Rounds where mergekit does: every product, the sum over the models once, the quotient.</summary>
