@@ -77,7 +77,7 @@ internal static class LoraVerb
                 Cancellation = cancellation,
             });
             parsed.InvocationConfiguration.Output.WriteLine(
-                $"{parsed.GetRequiredValue(output)}: {report.Decomposed} modules of rank up to {report.Rank}, {report.Saved} saved whole, {RunDisplay.Bytes(report.Bytes)}");
+                $"{parsed.GetRequiredValue(output)}: {report.Decomposed} modules of rank up to {report.Rank}, {report.Saved} saved whole, {ByteSize.Format(report.Bytes)}");
             return Task.FromResult(0);
         });
         return command;

@@ -39,11 +39,18 @@ internal sealed class MergeDisplay(TextWriter output, TextWriter error, bool qui
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{folder}: {plan.Jobs.Count} tensors ({merged} merged, {plan.Jobs.Count - merged} copied), {parameters:N0} parameters"));
-        output.WriteLine($"  reads {RunDisplay.Bytes(plan.BytesRead)}, writes {RunDisplay.Bytes(plan.BytesWritten)}");
+        output.WriteLine($"  reads {ByteSize.Format(plan.BytesRead)}, writes {ByteSize.Format(plan.BytesWritten)}");
         if (!verbose)
             return;
         foreach (TensorJob job in plan.Jobs)
             output.WriteLine($"  {job.Output.Name} {job.Output.ShapeText} {job.Output.DType.SafetensorsName()} {job.Method?.Name ?? "copy"} of {job.Inputs.Length}");
+    }
+
+    /// <summary>Prints how long a run would take.</summary>
+    public void Estimate(TimeSpan duration)
+    {
+        if (!quiet && duration > TimeSpan.Zero)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  takes about {Math.Max(1, Math.Ceiling(duration.TotalSeconds)):F0} s and the writing"));
     }
 
     /// <summary>Prints where the parameters of some tensors come from.</summary>
@@ -68,9 +75,9 @@ internal sealed class MergeDisplay(TextWriter output, TextWriter error, bool qui
     {
         if (quiet)
             return;
-        string resumed = report.Resumed > 0 ? $", {RunDisplay.Bytes(report.Resumed)} of it from the earlier run" : "";
+        string resumed = report.Resumed > 0 ? $", {ByteSize.Format(report.Resumed)} of it from the earlier run" : "";
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{folder}: {RunDisplay.Bytes(report.BytesStored)} written{resumed} in {report.Elapsed.TotalSeconds:F1} s ({report.BytesMoved / Math.Max(1e-3, report.Elapsed.TotalSeconds) / 1e9:F1} GB/s)"));
+            $"{folder}: {ByteSize.Format(report.BytesStored)} written{resumed} in {report.Elapsed.TotalSeconds:F1} s ({ByteSize.Format((long)(report.BytesMoved / Math.Max(1e-3, report.Elapsed.TotalSeconds)))}/s)"));
     }
 }

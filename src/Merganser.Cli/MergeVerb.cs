@@ -117,7 +117,11 @@ internal static class MergeVerb
 
                 display.Describe(plan, name);
                 if (printOnly)
+                {
+                    display.Estimate(MergeEstimate.Of(plan, running.Threads));
                     continue;
+                }
+
                 MergeRunOptions options = RecipeMerge.ForStep(step, running);
                 MergeReport report;
                 using (new RunDisplay("merge", options.Progress, parsed.InvocationConfiguration.Error))

@@ -28,16 +28,6 @@ internal sealed class RunDisplay : IDisposable
         _thread.Start();
     }
 
-    /// <summary>"12.3 GB", decimal.</summary>
-    public static string Bytes(double bytes)
-    {
-        string[] units = ["B", "kB", "MB", "GB", "TB"];
-        int unit = 0;
-        for (; bytes >= 1000 && unit < units.Length - 1; unit++)
-            bytes /= 1000;
-        return unit == 0 ? $"{bytes:F0} B" : string.Create(CultureInfo.InvariantCulture, $"{bytes:F1} {units[unit]}");
-    }
-
     public void Dispose()
     {
         _stop.Set();
