@@ -64,7 +64,7 @@ public static class MergeExecutor
 
         long present = new DirectoryInfo(staging.Path).EnumerateFiles().Sum(file => file.Length);
         if (free + present < plan.BytesWritten)
-            throw new MerganserException($"{staging.Target}: the disk has {free / 1e9:F1} GB free, the merged model needs {plan.BytesWritten / 1e9:F1} GB");
+            throw new MerganserException($"{staging.Target}: the disk has {ByteSize.Format(free + present)} free, the merged model needs {ByteSize.Format(plan.BytesWritten)}");
     }
 
     /// <summary>One run over one plan.</summary>

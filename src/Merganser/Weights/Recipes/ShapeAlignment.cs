@@ -25,7 +25,8 @@ internal sealed class ShapeAlignment(MergeMethod method, PlanOptions options, Ac
             return;
         }
 
-        if (method.SlicesToBase && baseTensor is not null && !definition.IsEmbedding)
+        // mergekit merges such a model in part without a word; here that takes the switch that asks for mergekit.
+        if (options.StrictMergekit && method.SlicesToBase && baseTensor is not null && !definition.IsEmbedding)
         {
             foreach (PlannedInput input in inputs.FindAll(input => !input.Tensor.Info.SameShape(reference)))
                 warn($"{definition.Name}: {input.Model.Label} is left out: its shape {input.Tensor.Info.ShapeText} is not the base's {reference.ShapeText}");
