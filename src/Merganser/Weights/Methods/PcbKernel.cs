@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Merganser.Weights.Selection;
 
@@ -10,6 +11,7 @@ internal static class PcbKernel
     public static float Inverse(float range) => range > 0 ? Math.Min(1 / range, float.MaxValue) : 0;
 
     /// <summary>P of eight changes beside the sums of all tasks' changes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Product(Vector256<float> change, Vector256<float> sum, Vector256<float> low, Vector256<float> inverse, Vector256<float> tasks)
     {
         Vector256<float> norm = Norm(Vector256.Abs(change), low, inverse);
@@ -25,6 +27,7 @@ internal static class PcbKernel
     }
 
     /// <summary>The least and the greatest P that bounds of |T| within their brackets allow.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<float> Low, Vector256<float> High) Bounds(Vector256<float> change, Vector256<float> sum, in PcbBracket bracket, Vector256<float> tasks)
     {
         Vector256<float> size = Vector256.Abs(change);
@@ -57,6 +60,7 @@ internal static class PcbKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Norm(Vector256<float> value, Vector256<float> low, Vector256<float> inverse) =>
         Vector256.Min(Vector256.Max((value - low) * inverse, Vector256<float>.Zero), Vector256<float>.One);
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Merganser.Weights.Selection;
@@ -12,30 +14,22 @@ internal static class VectorMath
     private const float Saturation = 10;
 
     /// <summary>The elements from an index on, zeros beyond the end.</summary>
-    public static Vector256<float> Load(ReadOnlySpan<float> values, int index)
-    {
-        if (index + Vector256<float>.Count <= values.Length)
-            return Vector256.Create(values.Slice(index, Vector256<float>.Count));
-        Span<float> padded = stackalloc float[Vector256<float>.Count];
-        padded.Clear();
-        values[index..].CopyTo(padded);
-        return Vector256.Create<float>(padded);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(ReadOnlySpan<float> values, int index) =>
+        index + Vector256<float>.Count <= values.Length ? Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(values), (nuint)index) : LoadEnd(values[index..]);
 
     /// <summary>Writes as many elements as there is room for.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<float> vector, Span<float> values, int index)
     {
         if (index + Vector256<float>.Count <= values.Length)
-        {
-            vector.CopyTo(values.Slice(index, Vector256<float>.Count));
-            return;
-        }
-
-        for (int lane = 0; index + lane < values.Length; lane++)
-            values[index + lane] = vector[lane];
+            vector.StoreUnsafe(ref MemoryMarshal.GetReference(values), (nuint)index);
+        else
+            StoreEnd(vector, values[index..]);
     }
 
     /// <summary>eˣ for arguments from −87 to 88; the values at those ends stand for everything beyond.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp(Vector256<float> x)
     {
         x = Vector256.Min(Vector256.Max(x, Vector256.Create(-87f)), Vector256.Create(88f));
@@ -55,6 +49,7 @@ internal static class VectorMath
     }
 
     /// <summary>The hyperbolic tangent.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Tanh(Vector256<float> x)
     {
         Vector256<float> z = x * x;
@@ -68,8 +63,29 @@ internal static class VectorMath
         Vector256<float> isFar = Vector256.GreaterThanOrEqual(size, Vector256.Create(SeriesLimit));
         if (isFar.ExtractMostSignificantBits() == 0)
             return near;
-        size = Vector256.Min(size, Vector256.Create(Saturation));
-        Vector256<float> far = Vector256<float>.One - (Vector256.Create(2f) / (Exp(size + size) + Vector256<float>.One));
-        return Vector256.ConditionalSelect(isFar, Vector256.CopySign(far, x), near);
+        return Vector256.ConditionalSelect(isFar, TanhOfLarge(x), near);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector256<float> TanhOfLarge(Vector256<float> x)
+    {
+        Vector256<float> size = Vector256.Min(Vector256.Abs(x), Vector256.Create(Saturation));
+        return Vector256.CopySign(Vector256<float>.One - (Vector256.Create(2f) / (Exp(size + size) + Vector256<float>.One)), x);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector256<float> LoadEnd(ReadOnlySpan<float> values)
+    {
+        Span<float> padded = stackalloc float[Vector256<float>.Count];
+        padded.Clear();
+        values.CopyTo(padded);
+        return Vector256.Create<float>(padded);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StoreEnd(Vector256<float> vector, Span<float> values)
+    {
+        for (int lane = 0; lane < values.Length; lane++)
+            values[lane] = vector[lane];
     }
 }
