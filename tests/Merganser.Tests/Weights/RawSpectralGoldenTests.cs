@@ -124,7 +124,7 @@ public sealed class RawSpectralGoldenTests
         var balance = new PcbBalance(
             golden.Models.Length, d, (PcbVariant)(int)parameters.Get(new MethodParameter("variant", false, 0, "")), golden.Number("pcb_ratio"), golden.Number("clamp"));
         double[] scales = new double[golden.Models.Length * d];
-        while (balance.NextPass())
+        while (balance.NextScan() != ScanRequest.None)
             Stream((in Tile tile, long _) => balance.Scan(tile));
         Stream((in Tile tile, long offset) => balance.Scales(tile, (task, start, values) =>
         {

@@ -14,7 +14,7 @@ namespace Merganser.Weights.Methods;
 /// (0, 1], default 0.1 (the scripts for vision use 0.05). <c>lambda</c> (per task, default 1.2). <c>clamp</c>: share clamped at both ends, below 0.5;
 /// negative (the default) for the variant's own. <c>scope</c>: <c>model</c> (default: quantiles over all tensors together) or <c>tensor</c>.
 /// With <c>scope: model</c> all options but <c>lambda</c> must be the same for all tensors. Equal magnitudes throughout a task give norm = 0; a task whose P are all equal contributes nothing.
-/// Bounds are found exactly, in four passes over the inputs with bounded memory. exp(n) must fit: at most 88 tasks.
+/// Bounds are found exactly, with bounded memory: in one pass after a look at a sample for <c>main</c> (in four more should the sample mislead), in four for the others. exp(n) must fit: at most 88 tasks.
 /// </remarks>
 public sealed class Pcb : MergeMethod
 {
@@ -83,7 +83,7 @@ public sealed class Pcb : MergeMethod
     {
         public PcbBalance Balance => balance;
 
-        public override ScanRequest NextScan() => balance.NextPass() ? ScanRequest.Full : ScanRequest.None;
+        public override ScanRequest NextScan() => balance.NextScan();
 
         public override TensorScan? Begin(TensorContext tensor) => tensor.IsOn(Scope) ? null : new Pass(balance);
 
@@ -101,7 +101,7 @@ public sealed class Pcb : MergeMethod
     {
         public override bool IsStateless => !scans;
 
-        public override ScanRequest NextScan() => scans && balance.NextPass() ? ScanRequest.Full : ScanRequest.None;
+        public override ScanRequest NextScan() => scans ? balance.NextScan() : ScanRequest.None;
 
         public override void Scan(in Tile tile) => balance.Scan(tile);
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using Merganser.Weights.Selection;
 
 namespace Merganser.Weights.Methods;
@@ -17,11 +18,15 @@ internal enum PcbVariant
 }
 
 /// <summary>
-/// The coefficients of PCB-Merging for streamed task vectors. Four passes find the bounds that they depend on (two for the bounds of |T|,
-/// two for the bound and the maximum of the product P of each task); then every element's coefficient follows by itself.
+/// The coefficients of PCB-Merging for streamed task vectors: first the bounds that they depend on, then every element's coefficient follows by
+/// itself. The <c>main</c> variant finds its bounds by a <see cref="PcbSurvey"/>. The others, and it too should the survey fail, take four
+/// passes (two for the bounds of |T|, two for the bound and the maximum of the product P of each task).
 /// </summary>
 internal sealed class PcbBalance
 {
+    /// <summary>Elements that one thread keeps at most; twelve bytes each.</summary>
+    private const int MostKept = 4 << 20;
+
     private readonly int _tasks;
     private readonly PcbVariant _variant;
     private readonly OrderStatistics[] _magnitudes;
@@ -30,10 +35,13 @@ internal sealed class PcbBalance
     private readonly float[] _high;
     private readonly float[] _floor;
     private readonly float[] _ceiling;
-    private int _pass;
+    private readonly long _count;
+    private readonly long _sampleElements;
+    private PcbSurvey? _survey;
+    private Stage _stage;
 
     /// <summary>Prepares for <paramref name="count"/> elements per task.</summary>
-    public PcbBalance(int tasks, long count, PcbVariant variant, double ratio, double clamp)
+    public PcbBalance(int tasks, long count, PcbVariant variant, double ratio, double clamp, long sampleElements = 0)
     {
         _tasks = tasks;
         _variant = variant;
@@ -43,24 +51,43 @@ internal sealed class PcbBalance
         _ceiling = new float[tasks];
         _magnitudes = [.. Enumerable.Range(0, tasks).Select(_ => new OrderStatistics(LowRank(count, clamp), HighRank(count, clamp)))];
         _products = [.. Enumerable.Range(0, tasks).Select(_ => new OrderStatistics(LowRank(count, 1 - ratio), HighRank(count, 0)))];
-        if (count == 0)
-            _pass = 4;
+        _count = count;
+        _sampleElements = sampleElements > 0 ? sampleElements : Math.Clamp((16L << 20) / (tasks + 1), 256 << 10, 4 << 20);
+        if (variant == PcbVariant.Main && count > 0)
+            _survey = new PcbSurvey(tasks, new PcbRanks(count, LowRank(count, clamp), HighRank(count, clamp), LowRank(count, 1 - ratio)), MostKept / tasks);
     }
 
-    /// <summary>Closes the pass before; true when another one is needed.</summary>
-    public bool NextPass()
+    private enum Stage
     {
-        switch (_pass)
-        {
-            case 1 or 2:
-                EndPass(_magnitudes, _low, _high);
-                break;
-            case 3 or 4:
-                EndPass(_products, _floor, _ceiling);
-                break;
-        }
+        Start,
+        Sample,
+        Survey,
+        SizesCoarse,
+        SizesFine,
+        ProductsCoarse,
+        ProductsFine,
+        Done,
+    }
 
-        return _pass++ < 4;
+    /// <summary>True when the survey sufficed.</summary>
+    public bool SurveySufficed { get; private set; }
+
+    /// <summary>Closes the pass before and says which one is needed next.</summary>
+    public ScanRequest NextScan()
+    {
+        _stage = _stage switch
+        {
+            Stage.Start => _count == 0 ? Stage.Done : _survey is null ? Stage.SizesCoarse : Stage.Sample,
+            Stage.Sample => _survey!.Bracket() ? Stage.Survey : Stage.SizesCoarse,
+            Stage.Survey => EndSurvey(),
+            _ => EndPass(),
+        };
+        return _stage switch
+        {
+            Stage.Done => ScanRequest.None,
+            Stage.Sample => ScanRequest.Sample(_count, _sampleElements),
+            _ => ScanRequest.Full,
+        };
     }
 
     /// <summary>Looks at a tile; the models are overwritten.</summary>
@@ -68,25 +95,33 @@ internal sealed class PcbBalance
     {
         Subtract(tile);
         Span<float> scratch = stackalloc float[Tile.MaxElements];
-        if (_pass <= 2)
+        scratch = scratch[..tile.Count];
+        switch (_stage)
         {
-            for (int task = 0; task < _tasks; task++)
-            {
-                Span<float> magnitude = scratch[..tile.Count];
-                TensorPrimitives.Abs(tile.Model(task), magnitude);
-                _magnitudes[task].Observe(magnitude);
-            }
+            case Stage.Sample:
+                Sum(tile, scratch);
+                _survey!.Sample(tile, scratch);
+                return;
+            case Stage.Survey:
+                Sum(tile, scratch);
+                _survey!.Observe(tile, scratch);
+                return;
+            case Stage.SizesCoarse or Stage.SizesFine:
+                for (int task = 0; task < _tasks; task++)
+                {
+                    TensorPrimitives.Abs(tile.Model(task), scratch);
+                    _magnitudes[task].Observe(scratch);
+                }
 
-            return;
+                return;
         }
 
         float[] common = new float[(_tasks + 1) * tile.Count];
         Prepare(tile, common);
         for (int task = 0; task < _tasks; task++)
         {
-            Span<float> product = scratch[..tile.Count];
-            Product(tile, task, common, product);
-            _products[task].Observe(product);
+            Product(tile, task, common, scratch);
+            _products[task].Observe(scratch);
         }
     }
 
@@ -94,6 +129,12 @@ internal sealed class PcbBalance
     public void Apply(in Tile tile, ReadOnlySpan<float> lambdas)
     {
         Subtract(tile);
+        if (_variant == PcbVariant.Main)
+        {
+            ApplyMain(tile, lambdas);
+            return;
+        }
+
         float[] buffer = new float[(_tasks + 3) * tile.Count];
         Span<float> common = buffer.AsSpan(0, (_tasks + 1) * tile.Count);
         Span<float> scale = buffer.AsSpan((_tasks + 1) * tile.Count, tile.Count);
@@ -132,6 +173,63 @@ internal sealed class PcbBalance
     private static long LowRank(long count, double share) => Math.Clamp((long)(count * share), 0, Math.Max(0, count - 1));
 
     private static long HighRank(long count, double share) => Math.Max(0, (long)((count * (1 - share)) - 1));
+
+    private Stage EndSurvey()
+    {
+        PcbSurvey survey = _survey!;
+        _survey = null;
+        for (int task = 0; task < _tasks; task++)
+        {
+            if (survey.Sizes(task) is not { } sizes)
+                return Stage.SizesCoarse;
+            (_low[task], _high[task]) = sizes;
+        }
+
+        for (int task = 0; task < _tasks; task++)
+        {
+            if (survey.Products(task, _low[task], Math.Max(_low[task], _high[task])) is not { } products)
+                return Stage.ProductsCoarse;
+            (_floor[task], _ceiling[task]) = products;
+        }
+
+        SurveySufficed = true;
+        return Stage.Done;
+    }
+
+    private Stage EndPass()
+    {
+        if (_stage is Stage.SizesCoarse or Stage.SizesFine)
+            EndPass(_magnitudes, _low, _high);
+        else if (_stage is Stage.ProductsCoarse or Stage.ProductsFine)
+            EndPass(_products, _floor, _ceiling);
+        return _stage == Stage.Done ? Stage.Done : _stage + 1;
+    }
+
+    private static void Sum(in Tile tile, Span<float> sum)
+    {
+        tile.Model(0).CopyTo(sum);
+        for (int task = 1; task < tile.ModelCount; task++)
+            TensorPrimitives.Add(sum, tile.Model(task), sum);
+    }
+
+    private void ApplyMain(in Tile tile, ReadOnlySpan<float> lambdas)
+    {
+        Span<float> scratch = stackalloc float[2 * Tile.MaxElements];
+        Span<float> sum = scratch[..tile.Count];
+        Span<float> total = scratch.Slice(Tile.MaxElements, tile.Count);
+        Span<float> output = tile.Output;
+        Sum(tile, sum);
+        total.Clear();
+        output.Clear();
+        for (int task = 0; task < _tasks; task++)
+        {
+            if (_ceiling[task] > _floor[task])
+                PcbKernel.Accumulate(tile.Model(task), sum, (_low[task], Math.Max(_low[task], _high[task])), (_floor[task], _ceiling[task]), lambdas[task], _tasks, output, total);
+        }
+
+        TensorPrimitives.Max(total, 1e-12f, total);
+        TensorPrimitives.Divide(output, total, output);
+    }
 
     private static void EndPass(OrderStatistics[] statistics, float[] low, float[] high)
     {
@@ -178,29 +276,31 @@ internal sealed class PcbBalance
     private void Product(in Tile tile, int task, ReadOnlySpan<float> common, Span<float> product)
     {
         int count = tile.Count;
-        ReadOnlySpan<float> normal = common.Slice(task * count, count);
-        Span<float> term = stackalloc float[Tile.MaxElements];
-        term = term[..count];
-        if (_variant == PcbVariant.Es)
+        ReadOnlySpan<float> sums = common.Slice(_tasks * count, count);
+        if (_variant == PcbVariant.Main)
         {
-            product.Clear();
-            for (int other = 0; other < _tasks; other++)
-            {
-                TensorPrimitives.Multiply(normal, common.Slice(other * count, count), term);
-                TensorPrimitives.Tanh(term, term);
-                TensorPrimitives.Add(product, term, product);
-            }
-        }
-        else
-        {
-            TensorPrimitives.Multiply(tile.Model(task), common.Slice(_tasks * count, count), product);
-            TensorPrimitives.Tanh(product, product);
+            PcbKernel.Products(tile.Model(task), sums, _low[task], Math.Max(_low[task], _high[task]), _tasks, product);
+            return;
         }
 
-        TensorPrimitives.Multiply(normal, normal, term);
-        TensorPrimitives.Multiply(term, _tasks, term);
-        TensorPrimitives.Exp(term, term);
-        TensorPrimitives.Multiply(product, term, product);
+        ReadOnlySpan<float> normal = common.Slice(task * count, count);
+        ReadOnlySpan<float> changes = tile.Model(task);
+        for (int i = 0; i < count; i += Vector256<float>.Count)
+        {
+            Vector256<float> norm = VectorMath.Load(normal, i);
+            Vector256<float> inter = default;
+            if (_variant == PcbVariant.Vision)
+            {
+                inter = VectorMath.Tanh(VectorMath.Load(changes, i) * VectorMath.Load(sums, i));
+            }
+            else
+            {
+                for (int other = 0; other < _tasks; other++)
+                    inter += VectorMath.Tanh(norm * VectorMath.Load(common.Slice(other * count, count), i));
+            }
+
+            VectorMath.Store(inter * VectorMath.Exp(norm * norm * (float)_tasks), product, i);
+        }
     }
 
     private void Scale(in Tile tile, int task, ReadOnlySpan<float> common, Span<float> scale)
