@@ -109,7 +109,7 @@ internal static unsafe class TaskVectorKernels
     /// </summary>
     public static void AddElected(float* source, ReadOnlySpan<WeightedInput> inputs, float scale, bool normalize, bool zeroIsNegative, float* output, int count)
     {
-        int index = 0;
+        int index = inputs.Length == 2 ? PairKernels.AddElected(source, inputs[0], inputs[1], scale, normalize, zeroIsNegative, output, count) : 0;
         for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
         {
             Vector<int> flip = Elect(inputs, index, zeroIsNegative);
@@ -155,7 +155,7 @@ internal static unsafe class TaskVectorKernels
     /// </summary>
     public static void AddElectedMean(float* source, ReadOnlySpan<WeightedInput> inputs, float smallest, float* output, int count)
     {
-        int index = 0;
+        int index = inputs.Length == 2 ? PairKernels.AddElectedMean(source, inputs[0], inputs[1], smallest, output, count) : 0;
         for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
         {
             Vector<int> flip = Elect(inputs, index, zeroIsNegative: false);
