@@ -18,19 +18,28 @@ internal static class LanePacker
 
     /// <summary>Moves the lanes whose bit is set to the front, in their order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Pack(Vector256<int> lanes, uint wanted)
+    public static Vector256<int> Pack(Vector256<int> lanes, uint wanted) => Permute(lanes, Order(wanted));
+
+    /// <summary>The order that moves a set of lanes to the front, for several vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Order(uint wanted)
     {
         ref byte orders = ref MemoryMarshal.GetArrayDataReference(Orders);
         if (Avx2.IsSupported)
         {
             ulong order = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref orders, (nint)((wanted & 0xFF) * 8)));
-            return Avx2.PermuteVar8x32(lanes, Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(order).AsByte()));
+            return Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(order).AsByte());
         }
 
         Vector64<byte> bytes = Vector64.LoadUnsafe(ref orders, (nuint)((wanted & 0xFF) * 8));
         (Vector64<ushort> low, Vector64<ushort> high) = Vector64.Widen(bytes);
-        return Vector256.Shuffle(lanes, Vector256.Create(Wide(low), Wide(high)).AsInt32());
+        return Vector256.Create(Wide(low), Wide(high)).AsInt32();
     }
+
+    /// <summary>Moves lanes by an order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Permute(Vector256<int> lanes, Vector256<int> order) =>
+        Avx2.IsSupported ? Avx2.PermuteVar8x32(lanes, order) : Vector256.Shuffle(lanes, order);
 
     private static Vector128<uint> Wide(Vector64<ushort> lanes)
     {

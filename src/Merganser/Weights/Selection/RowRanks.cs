@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -134,14 +135,18 @@ internal sealed class RowRanks
         Span<int> odd = _counts.AsSpan(MaxBuckets, MaxBuckets);
         even[..buckets].Clear();
         odd[..buckets].Clear();
+        ref int counts = ref MemoryMarshal.GetArrayDataReference(_counts);
         index = 0;
-        for (; index < bucketOf.Length - 1; index += 2)
+        for (; index < bucketOf.Length - 3; index += 4)
         {
-            even[bucketOf[index]]++;
-            odd[bucketOf[index + 1]]++;
+            // No checks of the bounds: the buckets come from the lines above, where they were clamped.
+            Unsafe.Add(ref counts, Unsafe.Add(ref target, index))++;
+            Unsafe.Add(ref counts, MaxBuckets + Unsafe.Add(ref target, index + 1))++;
+            Unsafe.Add(ref counts, Unsafe.Add(ref target, index + 2))++;
+            Unsafe.Add(ref counts, MaxBuckets + Unsafe.Add(ref target, index + 3))++;
         }
 
-        if (index < bucketOf.Length)
+        for (; index < bucketOf.Length; index++)
             even[bucketOf[index]]++;
         int[] starts = _starts;
         int sum = 0;
@@ -177,9 +182,10 @@ internal sealed class RowRanks
                 uint bits = Vector256.ExtractMostSignificantBits(possible);
                 kept[index >> 3] = (byte)bits;
                 uint undecided = bits & ~Vector256.ExtractMostSignificantBits(Vector256.LessThan(edge, Vector256<float>.Zero));
-                LanePacker.Pack(lanes, undecided).StoreUnsafe(ref toIndex, (nuint)count);
-                LanePacker.Pack(edge.AsInt32(), undecided).StoreUnsafe(ref toEdge, (nuint)count);
-                LanePacker.Pack(Vector256.LoadUnsafe(ref buckets, (nuint)index), undecided).StoreUnsafe(ref toBucket, (nuint)count);
+                Vector256<int> order = LanePacker.Order(undecided);
+                LanePacker.Permute(lanes, order).StoreUnsafe(ref toIndex, (nuint)count);
+                LanePacker.Permute(edge.AsInt32(), order).StoreUnsafe(ref toEdge, (nuint)count);
+                LanePacker.Permute(Vector256.LoadUnsafe(ref buckets, (nuint)index), order).StoreUnsafe(ref toBucket, (nuint)count);
                 count += BitOperations.PopCount(undecided);
                 lanes += Vector256.Create(Vector256<int>.Count);
             }
@@ -210,15 +216,18 @@ internal sealed class RowRanks
         int index = 0;
         if (Avx2.IsSupported)
         {
+            ref int buckets = ref MemoryMarshal.GetArrayDataReference(_buckets);
+            ref int elements = ref MemoryMarshal.GetArrayDataReference(_indices);
+            ref int edges = ref MemoryMarshal.GetArrayDataReference(_edges);
             ref int dropped = ref MemoryMarshal.GetArrayDataReference(_dropped);
             ref int open = ref MemoryMarshal.GetArrayDataReference(_open);
             fixed (int* starts = _starts)
             {
                 for (; index <= undecided - Vector256<int>.Count; index += Vector256<int>.Count)
                 {
-                    Vector256<int> bucket = Vector256.LoadUnsafe(ref _buckets[0], (nuint)index);
-                    Vector256<int> element = Vector256.LoadUnsafe(ref _indices[0], (nuint)index);
-                    Vector256<float> edge = Vector256.LoadUnsafe(ref _edges[0], (nuint)index).AsSingle();
+                    Vector256<int> bucket = Vector256.LoadUnsafe(ref buckets, (nuint)index);
+                    Vector256<int> element = Vector256.LoadUnsafe(ref elements, (nuint)index);
+                    Vector256<float> edge = Vector256.LoadUnsafe(ref edges, (nuint)index).AsSingle();
                     Vector256<float> least = Vector256.ConvertToSingle(Avx2.GatherVector256(starts, bucket, sizeof(int)));
                     Vector256<float> most = Vector256.ConvertToSingle(Avx2.GatherVector256(starts + 1, bucket, sizeof(int)) - Vector256<int>.One);
                     uint stays = Vector256.ExtractMostSignificantBits(Vector256.GreaterThan(least, edge));

@@ -197,10 +197,11 @@ internal static unsafe class TaskVectorKernels
     /// <summary>Sets values to 0 where a mask is 0.</summary>
     public static void KeepWhereNotZero(float* values, ReadOnlySpan<float> mask)
     {
+        ref float first = ref MemoryMarshal.GetReference(mask);
         int index = 0;
         for (; index <= mask.Length - Vector<float>.Count; index += Vector<float>.Count)
         {
-            Vector<int> dropped = Vector.Equals(new Vector<float>(mask[index..]), Vector<float>.Zero);
+            Vector<int> dropped = Vector.Equals(Vector.LoadUnsafe(ref first, (nuint)index), Vector<float>.Zero);
             Vector.Store(Vector.AndNot(Vector.Load(values + index).AsVectorInt32(), dropped).AsVectorSingle(), values + index);
         }
 
