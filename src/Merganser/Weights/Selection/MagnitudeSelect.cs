@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Merganser.Weights.Selection;
@@ -96,12 +99,12 @@ internal sealed class MagnitudeSelect
                 _overflow = false;
                 return ScanRequest.Full;
             case Phase.Histogram:
-                _shift = Math.Max(0, 32 - System.Numerics.BitOperations.LeadingZeroCount((uint)(_high - _low)) - HistogramBits);
+                _shift = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)(_high - _low)) - HistogramBits);
                 _histogram = new long[1 << HistogramBits];
                 _zeros = 0;
                 return ScanRequest.Full;
             default:
-                _list = [];
+                GiveBack();
                 _histogram = null;
                 return ScanRequest.None;
         }
@@ -155,47 +158,61 @@ internal sealed class MagnitudeSelect
 
     private void SelectNothing() => Cut = new MagnitudeCut(AbsoluteMask, 1, 0);
 
+    /// <summary>Makes room for some more magnitudes. Lists come from a pool: fresh memory would cost more than filling it.</summary>
     private void Reserve(int more)
     {
-        if (_length + more > _list.Length)
-            Array.Resize(ref _list, Math.Max(_length + more, Math.Max(4096, 2 * _list.Length)));
+        int wanted = _length + more + LanePacker.Spare;
+        if (wanted <= _list.Length)
+            return;
+        int[] longer = ArrayPool<int>.Shared.Rent(Math.Max(wanted, Math.Max(1 << 15, 2 * _list.Length)));
+        _list.AsSpan(0, _length).CopyTo(longer);
+        GiveBack();
+        _list = longer;
+    }
+
+    private void GiveBack()
+    {
+        if (_list.Length > 0)
+            ArrayPool<int>.Shared.Return(_list);
+        _list = [];
     }
 
     private void Collect(ReadOnlySpan<float> values)
     {
         if (!_fits && _length + values.Length > _listLimit)
             _overflow = true;
-        if (!_overflow)
-            Reserve(values.Length);
+        int room = _overflow ? 0 : values.Length;
+        Reserve(room);
+        Span<int> list = _list.AsSpan(_length, room + LanePacker.Spare);
         int index = 0;
-        int[] list = _list;
-        int length = _length;
+        int length = 0;
         if (Vector256.IsHardwareAccelerated)
         {
+            ref float first = ref MemoryMarshal.GetReference(values);
+            ref int next = ref MemoryMarshal.GetReference(list);
             Vector256<int> absolute = Vector256.Create(AbsoluteMask);
             Vector256<int> low = Vector256.Create(_low);
             Vector256<int> width = Vector256.Create(_high - _low);
             Vector256<int> above = default;
             Vector256<int> zeros = default;
-            Vector256<int> inside = default;
+
+            // Without room every vector goes to the same place.
+            int advance = _overflow ? 0 : -1;
             for (; index <= values.Length - Vector256<int>.Count; index += Vector256<int>.Count)
             {
-                Vector256<int> key = Vector256.Create(values[index..]).AsInt32() & absolute;
+                Vector256<int> key = Vector256.LoadUnsafe(ref first, (nuint)index).AsInt32() & absolute;
                 Vector256<int> distance = key - low;
                 Vector256<int> over = Vector256.GreaterThan(distance, width);
-                Vector256<int> within = Vector256.GreaterThan(distance, Vector256.Create(-1)) & ~over;
                 above -= over;
-                inside -= within;
                 zeros -= Vector256.Equals(key, Vector256<int>.Zero);
-                uint bits = Vector256.ExtractMostSignificantBits(within);
-                if (bits == 0 || _overflow)
-                    continue;
-                for (; bits != 0; bits &= bits - 1)
-                    list[length++] = BitConverter.SingleToInt32Bits(values[index + System.Numerics.BitOperations.TrailingZeroCount(bits)]) & AbsoluteMask;
+
+                // The sign bit of the distance tells what is below.
+                uint inside = Vector256.ExtractMostSignificantBits(distance | over) ^ 0xFF;
+                LanePacker.Pack(key, inside).StoreUnsafe(ref next, (nuint)(length & advance));
+                length += BitOperations.PopCount(inside);
             }
 
             _above += Vector256.Sum(above);
-            _inside += Vector256.Sum(inside);
             _zeros += Vector256.Sum(zeros);
         }
 
@@ -209,13 +226,15 @@ internal sealed class MagnitudeSelect
             }
             else if (key >= _low)
             {
-                _inside++;
                 if (!_overflow)
-                    list[length++] = key;
+                    list[length] = key;
+                length++;
             }
         }
 
-        _length = length;
+        _inside += length;
+        if (!_overflow)
+            _length += length;
     }
 
     /// <summary>Takes the order statistics six standard errors around the wanted rank as the bracket.</summary>
@@ -233,8 +252,11 @@ internal sealed class MagnitudeSelect
         double margin = 2 + (6 * Math.Sqrt(Math.Max(0, position * (1 - share))));
         int first = (int)Math.Floor(position - margin);
         int last = (int)Math.Ceiling(position + margin);
-        _high = first < 1 ? AbsoluteMask : KthLargest(sample, first, out _, out _);
-        _low = last > sample.Length ? 0 : KthLargest(sample, last, out _, out _);
+        int[] copy = ArrayPool<int>.Shared.Rent(sample.Length);
+        sample.CopyTo(copy);
+        _high = first < 1 ? AbsoluteMask : KeyRank.KthLargest(copy.AsSpan(0, sample.Length), first, 0, AbsoluteMask, out _, out _);
+        ArrayPool<int>.Shared.Return(copy);
+        _low = last > sample.Length ? 0 : KeyRank.KthLargest(sample, last, 0, AbsoluteMask, out _, out _);
         _fits = false;
         _phase = Phase.Collect;
     }
@@ -274,7 +296,7 @@ internal sealed class MagnitudeSelect
         }
         else
         {
-            int threshold = KthLargest(_list.AsSpan(0, _length), _rank - _above, out long larger, out long equal);
+            int threshold = KeyRank.KthLargest(_list.AsSpan(0, _length), _rank - _above, _low, _high, out long larger, out long equal);
             Finish(threshold, equal, _rank - _above - larger);
         }
     }
@@ -307,34 +329,5 @@ internal sealed class MagnitudeSelect
     {
         Cut = new MagnitudeCut(threshold, ties, kept);
         _phase = Phase.Done;
-    }
-
-    /// <summary>The k-th largest of a list of non-negative keys, by a histogram of eleven bits at a time.</summary>
-    internal static int KthLargest(ReadOnlySpan<int> keys, long rank, out long larger, out long equal)
-    {
-        Span<int> counts = stackalloc int[2048];
-        int prefix = 0;
-        int mask = 0;
-        larger = 0;
-        equal = keys.Length;
-        foreach ((int shift, int width) in (ReadOnlySpan<(int, int)>)[(20, 11), (9, 11), (0, 9)])
-        {
-            counts.Clear();
-            int digits = (1 << width) - 1;
-            foreach (int key in keys)
-            {
-                if ((key & mask) == prefix)
-                    counts[(key >> shift) & digits]++;
-            }
-
-            int digit = digits;
-            while (larger + counts[digit] < rank)
-                larger += counts[digit--];
-            equal = counts[digit];
-            prefix |= digit << shift;
-            mask |= digits << shift;
-        }
-
-        return prefix;
     }
 }

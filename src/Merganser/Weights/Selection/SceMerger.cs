@@ -147,7 +147,7 @@ internal sealed unsafe class SceMerger : TensorMerger
         fixed (float* variances = _variances)
         {
             float** pointers = many is null ? inputs : heap;
-            int index = 0;
+            int index = models == 2 ? PairVariances(pointers[0], pointers[1], variances, count) : 0;
             for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
             {
                 Vector<float> mean = Vector.Load(pointers[0] + index);
@@ -179,6 +179,22 @@ internal sealed unsafe class SceMerger : TensorMerger
         }
 
         return _variances.AsSpan(0, count);
+    }
+
+    /// <summary>The same for two models, whole vectors only; returns how many elements are done.</summary>
+    private static int PairVariances(float* first, float* second, float* variances, int count)
+    {
+        int index = 0;
+        for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
+        {
+            Vector<float> mean = Vector.Load(first + index);
+            Vector<float> value = Vector.Load(second + index);
+            Vector<float> step = value - mean;
+            mean += step * 0.5f;
+            Vector.Store((Vector<float>.Zero + (step * (value - mean))) * 0.5f, variances + index);
+        }
+
+        return index;
     }
 
     /// <summary>Sets the task vectors to 0 where the position is not selected.</summary>

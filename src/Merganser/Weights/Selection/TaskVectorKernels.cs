@@ -109,7 +109,7 @@ internal static unsafe class TaskVectorKernels
     /// </summary>
     public static void AddElected(float* source, ReadOnlySpan<WeightedInput> inputs, float scale, bool normalize, bool zeroIsNegative, float* output, int count)
     {
-        int index = 0;
+        int index = inputs.Length == 2 ? PairKernels.AddElected(source, inputs[0], inputs[1], scale, normalize, zeroIsNegative, output, count) : 0;
         for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
         {
             Vector<int> flip = Elect(inputs, index, zeroIsNegative);
@@ -155,7 +155,7 @@ internal static unsafe class TaskVectorKernels
     /// </summary>
     public static void AddElectedMean(float* source, ReadOnlySpan<WeightedInput> inputs, float smallest, float* output, int count)
     {
-        int index = 0;
+        int index = inputs.Length == 2 ? PairKernels.AddElectedMean(source, inputs[0], inputs[1], smallest, output, count) : 0;
         for (; index <= count - Vector<float>.Count; index += Vector<float>.Count)
         {
             Vector<int> flip = Elect(inputs, index, zeroIsNegative: false);
@@ -197,10 +197,11 @@ internal static unsafe class TaskVectorKernels
     /// <summary>Sets values to 0 where a mask is 0.</summary>
     public static void KeepWhereNotZero(float* values, ReadOnlySpan<float> mask)
     {
+        ref float first = ref MemoryMarshal.GetReference(mask);
         int index = 0;
         for (; index <= mask.Length - Vector<float>.Count; index += Vector<float>.Count)
         {
-            Vector<int> dropped = Vector.Equals(new Vector<float>(mask[index..]), Vector<float>.Zero);
+            Vector<int> dropped = Vector.Equals(Vector.LoadUnsafe(ref first, (nuint)index), Vector<float>.Zero);
             Vector.Store(Vector.AndNot(Vector.Load(values + index).AsVectorInt32(), dropped).AsVectorSingle(), values + index);
         }
 
