@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Merganser.Checkpoints;
 
 namespace Merganser.Weights.Execution;
@@ -57,7 +58,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
     /// <summary>Writes elements <paramref name="begin"/> to <paramref name="end"/>.</summary>
     public void Apply(TensorJob job, TensorMerger merger, int tensor, ITensorSink sink, long begin, long end)
     {
-        var pass = new Pass(this, job, merger.Granularity, options.CheckFinite) { Sink = sink, Tensor = tensor };
+        var pass = new Pass(this, job, merger.Granularity, options.CheckFinite) { Sink = sink, Tensor = tensor, Narrow = merger as IBFloat16Merger };
         pass.Run(begin, end, (in Tile tile) => merger.Apply(tile));
     }
 
@@ -162,6 +163,9 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
 
         public int Tensor { get; init; }
 
+        /// <summary>Set when the merger may be given the stored bytes.</summary>
+        public IBFloat16Merger? Narrow { get; init; }
+
         public void Run(long begin, long end, TileAction action)
         {
             float* output = null;
@@ -188,7 +192,8 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             {
                 int elements = (int)Math.Min(_chunkElements, end - chunk);
                 long moved = ReadRaw(chunk, elements);
-                for (int offset = 0; offset < elements; offset += _tileElements)
+                bool done = Narrow is not null && output != null && ApplyNarrow(elements, outputRaw);
+                for (int offset = 0; !done && offset < elements; offset += _tileElements)
                 {
                     int count = Math.Min(_tileElements, elements - offset);
                     for (int slot = 0; slot < _sources.Length; slot++)
@@ -210,6 +215,22 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
 
                 _driver.Options.Moved?.Invoke(moved);
             }
+        }
+
+        /// <summary>Lets the merger work on a chunk as it is stored, when everything is bfloat16.</summary>
+        private bool ApplyNarrow(int elements, byte* outputRaw)
+        {
+            const int mostModels = 2;
+            if (!Vector256.IsHardwareAccelerated || _sources.Length > mostModels + 1 || _job.Output.DType != DType.BF16)
+                return false;
+            foreach (TensorSource? source in _sources)
+            {
+                if (source is not null && source.Info.DType != DType.BF16)
+                    return false;
+            }
+
+            return Narrow!.TryApply(new BFloat16Tile(
+                (ushort*)_raw[0], (ushort*)_raw[1], _sources.Length > mostModels ? (ushort*)_raw[2] : null, (ushort*)outputRaw, elements));
         }
 
         /// <summary>Long rows and whole tensors: many chunks in a tile.</summary>

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Methods;
 
@@ -60,7 +61,7 @@ public sealed class Linear : MergeMethod
         return only;
     }
 
-    private sealed class Merger(float[] weights, float sum, bool normalize, Rounding rounding) : TensorMerger
+    private sealed class Merger(float[] weights, float sum, bool normalize, Rounding rounding) : TensorMerger, IBFloat16Merger
     {
         public override bool IsStateless => true;
 
@@ -87,6 +88,9 @@ public sealed class Linear : MergeMethod
             if (normalize && sum != 1)
                 TensorPrimitives.Divide(output, sum, output);
         }
+
+        public bool TryApply(in BFloat16Tile tile) => !rounding.IsNarrow
+            && tile.Run(new WeightedSum(weights[0], weights[^1], weights.Length == 2, normalize ? sum : 1));
 
         /// <summary>The usual case in one visit of the output; the same operations in the same order.</summary>
         private void AddTwo(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> output)

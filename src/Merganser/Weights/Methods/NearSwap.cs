@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Methods;
 
@@ -33,9 +35,11 @@ public sealed class NearSwap : MergeMethod
     /// <inheritdoc/>
     public override TensorMerger Create(TensorContext tensor, ModelStatistics? statistics) => new Merger((float)tensor.Get(T), tensor.Rounding);
 
-    private sealed class Merger(float t, Rounding rounding) : TensorMerger
+    private sealed class Merger(float t, Rounding rounding) : TensorMerger, IBFloat16Merger
     {
         public override bool IsStateless => true;
+
+        public bool TryApply(in BFloat16Tile tile) => !rounding.IsNarrow && tile.Run(new Blend(t));
 
         public override void Apply(in Tile tile)
         {
@@ -62,6 +66,17 @@ public sealed class NearSwap : MergeMethod
             }
 
             rounding.Apply(output);
+        }
+    }
+
+    /// <summary>The same arithmetic on stored bfloat16.</summary>
+    private readonly struct Blend(float t) : IElementOperator
+    {
+        public Vector256<float> Invoke(Vector256<float> origin, Vector256<float> first, Vector256<float> second)
+        {
+            Vector256<float> weight = Vector256.Create(t) / Vector256.Max(Vector256.Abs(origin - first), Vector256.Create(1e-6f));
+            weight = Vector256.Min(Vector256.Max(weight, Vector256<float>.Zero), Vector256<float>.One);
+            return (weight * first) + ((Vector256<float>.One - weight) * origin);
         }
     }
 }

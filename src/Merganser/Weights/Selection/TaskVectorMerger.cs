@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Selection;
 
@@ -14,7 +15,7 @@ internal sealed record TaskVectorRule(float[] Weights, bool Consensus, bool Norm
 /// The common arithmetic of the task-vector methods: <c>δᵢ = θᵢ − θ0</c>, made sparse, optionally rescaled, weighted,
 /// optionally reduced to the elected signs, summed, divided, scaled by λ and added to the base.
 /// </summary>
-internal sealed unsafe class TaskVectorMerger : TensorMerger
+internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
 {
     /// <summary>Below this sum of absolute values a task vector is not rescaled.</summary>
     private const double NegligibleSum = 1e-7;
@@ -164,6 +165,15 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger
             TaskVectorKernels.AddDeltas(origin, inputs, output, tile.Count);
         else
             TaskVectorKernels.AddDifferences(origin, inputs, output, tile.Count);
+    }
+
+    /// <inheritdoc/>
+    public bool TryApply(in BFloat16Tile tile)
+    {
+        if (_rounding.IsNarrow || _rule.Consensus || Array.Exists(_sparsifiers, sparsifier => sparsifier is not null))
+            return false;
+        float scale = (float)(_rule.Lambda / _divisor);
+        return tile.Run(new WeightedChanges(_rule.Weights[0] * _scales[0] * scale, _rule.Weights[^1] * _scales[^1] * scale, _scales.Length == 2));
     }
 
     private void BeginPass()

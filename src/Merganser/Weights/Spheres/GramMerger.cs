@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Spheres;
 
@@ -46,7 +47,7 @@ internal sealed class GramMatrix(int count)
 /// <param name="baseFirst">True to take the base as vector 0 in front of the models, false to subtract it when there is one.</param>
 /// <param name="rounding">The arithmetic; the result is rounded once.</param>
 /// <param name="solve">From Gram matrix to factors.</param>
-internal sealed class GramMerger(int count, bool baseFirst, Rounding rounding, Func<GramMatrix, double[]> solve) : TensorMerger
+internal sealed class GramMerger(int count, bool baseFirst, Rounding rounding, Func<GramMatrix, double[]> solve) : TensorMerger, IBFloat16Merger
 {
     private readonly GramMatrix _gram = new(count);
     private float[]? _factors;
@@ -84,6 +85,15 @@ internal sealed class GramMerger(int count, bool baseFirst, Rounding rounding, F
         if (!baseFirst && !tile.Base.IsEmpty)
             TensorPrimitives.Add(output, tile.Base, output);
         rounding.Apply(output);
+    }
+
+    public bool TryApply(in BFloat16Tile tile)
+    {
+        if (rounding.IsNarrow || count != 2)
+            return false;
+        if (baseFirst)
+            return tile.Run(new WeightedBase(_factors![0], _factors[1]));
+        return !tile.HasBase && tile.Run(new WeightedSum(_factors![0], _factors[1], hasSecond: true, divisor: 1));
     }
 
     private Span<float> Vector(in Tile tile, int index) => !baseFirst ? tile.Model(index) : index == 0 ? tile.Base : tile.Model(index - 1);
