@@ -25,7 +25,7 @@ internal static class MergeVerb
         var shard = new Option<string>("--shard-size", "--out-shard-size") { Description = "most bytes in one file: 5GB, 500MB, 2GiB; 0 for one file", DefaultValueFactory = _ => "5GB" };
         var threads = new Option<int>("--threads", "--num-threads", "-j") { Description = "worker threads", DefaultValueFactory = _ => Environment.ProcessorCount };
         var memory = new Option<string>("--memory") { Description = "bound for methods that hold whole tensors", DefaultValueFactory = _ => "1.5GiB" };
-        var chunk = new Option<string>("--chunk-size") { Description = "bytes of each input read at a time", DefaultValueFactory = _ => "128KiB" };
+        var chunk = new Option<string>("--chunk-size") { Description = "bytes of each input read at a time", DefaultValueFactory = _ => "256KiB" };
         var device = new Option<string>("--device") { Description = "where to compute: cpu (auto and cuda fall back to it)", DefaultValueFactory = _ => "cpu" };
         var resume = new Option<bool>("--resume") { Description = "go on with an interrupted run of the same recipe" };
         var overwrite = new Option<bool>("--overwrite") { Description = "replace the output folder if it exists" };

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Merganser.Weights.Execution;
@@ -58,6 +59,7 @@ internal readonly unsafe ref struct BFloat16Tile(ushort* origin, ushort* first, 
         return !Vector256.GreaterThanOrEqualAny(largest, Vector256.Create(Infinity));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step<TOperator>(TOperator combine, ushort* a, ushort* b, ushort* c, ushort* to, ref Vector256<ushort> largest)
         where TOperator : struct, IElementOperator
     {
@@ -72,6 +74,7 @@ internal readonly unsafe ref struct BFloat16Tile(ushort* origin, ushort* first, 
         ((Round(low) >>> 16) | (Round(high) & odd)).AsUInt16().Store(to);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Round(Vector256<float> value)
     {
         Vector256<uint> bits = value.AsUInt32();
@@ -82,6 +85,7 @@ internal readonly unsafe ref struct BFloat16Tile(ushort* origin, ushort* first, 
 /// <summary><c>(first·w₀ + second·w₁) / divisor</c>, in this order of operations.</summary>
 internal readonly struct WeightedSum(float firstWeight, float secondWeight, bool hasSecond, float divisor) : IElementOperator
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Invoke(Vector256<float> origin, Vector256<float> first, Vector256<float> second)
     {
         Vector256<float> sum = first * Vector256.Create(firstWeight);
@@ -94,6 +98,7 @@ internal readonly struct WeightedSum(float firstWeight, float secondWeight, bool
 /// <summary><c>base·w₀ + first·w₁</c>.</summary>
 internal readonly struct WeightedBase(float baseWeight, float firstWeight) : IElementOperator
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Invoke(Vector256<float> origin, Vector256<float> first, Vector256<float> second) =>
         (origin * Vector256.Create(baseWeight)) + (first * Vector256.Create(firstWeight));
 }
@@ -101,6 +106,7 @@ internal readonly struct WeightedBase(float baseWeight, float firstWeight) : IEl
 /// <summary><c>base + (first − base)·f₀ + (second − base)·f₁</c>, the sum of the changes first.</summary>
 internal readonly struct WeightedChanges(float firstFactor, float secondFactor, bool hasSecond) : IElementOperator
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Invoke(Vector256<float> origin, Vector256<float> first, Vector256<float> second)
     {
         Vector256<float> sum = Vector256<float>.Zero + ((first - origin) * Vector256.Create(firstFactor));

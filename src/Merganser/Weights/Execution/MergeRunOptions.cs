@@ -12,8 +12,8 @@ public sealed record MergeRunOptions
     /// <summary>The most tensor bytes in one output file; 0 for no limit. Default 5 GB.</summary>
     public long ShardBytes { get; init; } = 5_000_000_000;
 
-    /// <summary>Bytes of each input that are read at a time; 4 KiB to 64 MiB, default 128 KiB.</summary>
-    public int ChunkBytes { get; init; } = 128 << 10;
+    /// <summary>Bytes of each input that are read at a time; 4 KiB to 64 MiB, default 256 KiB.</summary>
+    public int ChunkBytes { get; init; } = 256 << 10;
 
     /// <summary>Goes on with an interrupted run of the same plan.</summary>
     public bool Resume { get; init; }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Merganser.Weights.Execution;
@@ -72,6 +73,7 @@ public sealed class NearSwap : MergeMethod
     /// <summary>The same arithmetic on stored bfloat16.</summary>
     private readonly struct Blend(float t) : IElementOperator
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector256<float> Invoke(Vector256<float> origin, Vector256<float> first, Vector256<float> second)
         {
             Vector256<float> weight = Vector256.Create(t) / Vector256.Max(Vector256.Abs(origin - first), Vector256.Create(1e-6f));
