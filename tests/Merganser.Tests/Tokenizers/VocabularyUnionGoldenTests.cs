@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Merganser.Checkpoints;
-using Merganser.Tests.Weights;
 using Merganser.Tokenizers;
 
 namespace Merganser.Tests.Tokenizers;

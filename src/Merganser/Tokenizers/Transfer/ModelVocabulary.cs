@@ -22,6 +22,9 @@ public sealed record ModelVocabulary(string Name, Vocabulary Tokens)
     /// <summary>The <c>type</c> of the model in tokenizer.json; empty when it is not known.</summary>
     public string Kind { get; init; } = "";
 
+    /// <summary>The id that stands for what the model does not know; null when it has none.</summary>
+    public int? UnknownId { get; init; }
+
     /// <summary>The tokenizer.json; null when the tokens came from another file.</summary>
     public string? File { get; init; }
 
@@ -52,7 +55,7 @@ public sealed record ModelVocabulary(string Name, Vocabulary Tokens)
         byte[] bytes = BoundedJson.ReadBytes(path, LargestFile);
         var found = new TokenizerJsonTokens(path);
         found.Read(bytes);
-        return new ModelVocabulary(name, found.Build()) { AddedTokens = found.Added, Limit = limit, Kind = found.Kind, File = path };
+        return new ModelVocabulary(name, found.Build()) { AddedTokens = found.Added, Limit = limit, Kind = found.Kind, UnknownId = found.UnknownId, File = path };
     }
 
     private static ModelVocabulary ReadTable(string path, string name, int limit)
@@ -91,10 +94,14 @@ internal sealed class TokenizerJsonTokens(string path)
     private readonly Dictionary<string, int> _known = new(StringComparer.Ordinal);
     private readonly List<AddedToken> _added = [];
     private List<(string Left, string Right)>? _merges;
+    private string? _unknownToken;
+    private int? _unknownId;
 
     public IReadOnlyList<AddedToken> Added => _added;
 
     public string Kind { get; private set; } = "";
+
+    public int? UnknownId => _unknownId ?? (_unknownToken is { } token && _known.TryGetValue(token, out int id) ? id : null);
 
     public Vocabulary Build()
     {
@@ -185,6 +192,16 @@ internal sealed class TokenizerJsonTokens(string path)
                     ReadEntries(ref reader);
                 else
                     ReadPieces(ref reader);
+            }
+            else if (reader.ValueTextEquals("unk_token"u8))
+            {
+                reader.Read();
+                _unknownToken = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            }
+            else if (reader.ValueTextEquals("unk_id"u8))
+            {
+                reader.Read();
+                _unknownId = reader.TokenType == JsonTokenType.Number ? reader.GetInt32() : null;
             }
             else if (_merges is not null && reader.ValueTextEquals("merges"u8))
             {

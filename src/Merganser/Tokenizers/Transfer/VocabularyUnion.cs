@@ -9,7 +9,7 @@ public enum VocabularyJoin
     /// <summary>The reference's tokens with their ids, then what the others have besides.</summary>
     Union,
 
-    /// <summary>Those of the reference's tokens that all models have, and its special tokens; ids are given anew, order kept.</summary>
+    /// <summary>Those of the reference's tokens that all models have, its special tokens and its unknown token; ids are given anew, order kept.</summary>
     Intersection,
 }
 
@@ -133,7 +133,7 @@ public sealed class VocabularyUnion
                 continue;
             byte[] bytes = reference.Tokens[id].ToArray();
             bool isAdded = added.TryGetValue(id, out AddedToken token);
-            if (!(isAdded && token.Special) && !Models.All(model => model.TryGetId(bytes, out _)))
+            if (!(isAdded && token.Special) && id != reference.UnknownId && !Models.All(model => model.TryGetId(bytes, out _)))
                 continue;
             if (isAdded)
                 _added.Add(token with { Id = _tokens.Count });

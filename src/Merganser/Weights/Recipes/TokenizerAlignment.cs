@@ -190,6 +190,7 @@ internal sealed class TokenizerAlignment
         {
             AddedTokens = [.. _union.AddedTokens.Where(token => !inModel.Contains(token.Content) || defined.Contains(token.Content) || asked.Contains(token.Content))],
             NewId = all ? (token, _) => _union.TryGetId(token, out int id) ? id : -1 : null,
+            NewUnknownId = all && reference.UnknownId is { } unknown && _union.TryGetId(reference.Tokens.GetText(unknown), out int renumbered) ? renumbered : null,
             NewTokens = tokens,
             NewMerges = merges,
         };
