@@ -39,6 +39,9 @@ public sealed class TokenBuffer
     /// <summary>The end (exclusive) of each token in bytes; empty unless ranges are kept.</summary>
     public ReadOnlySpan<int> Ends => TracksOffsets ? _ends.AsSpan(0, Count) : [];
 
+    /// <summary>The ids for those that reorder them.</summary>
+    internal Span<int> MutableIds => _ids.AsSpan(0, Count);
+
     /// <summary>The starts for those that move ranges from a pretoken to the text.</summary>
     internal Span<int> MutableStarts => TracksOffsets ? _starts.AsSpan(0, Count) : [];
 
