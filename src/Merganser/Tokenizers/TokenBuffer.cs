@@ -48,6 +48,9 @@ public sealed class TokenBuffer
     /// <summary>The ends with the room behind them.</summary>
     internal int[] EndRoom => _ends;
 
+    /// <summary>The ids for those that reorder them.</summary>
+    internal Span<int> MutableIds => _ids.AsSpan(0, Count);
+
     /// <summary>The starts for those that move ranges from a pretoken to the text.</summary>
     internal Span<int> MutableStarts => TracksOffsets ? _starts.AsSpan(0, Count) : [];
 

@@ -63,7 +63,7 @@ internal static class SplitClasses
 
     private static int Classify(int codePoint)
     {
-        int classes = CharUnicodeInfo.GetUnicodeCategory(codePoint) switch
+        int classes = UnicodeTable.Category(codePoint) switch
         {
             UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter => Letter | Upper,
             UnicodeCategory.LowercaseLetter => Letter | Lower,
@@ -72,7 +72,7 @@ internal static class SplitClasses
             UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Number,
             _ => 0,
         };
-        if (codePoint is (>= 9 and <= 13) or 32 or 0x85 or 0xA0 or 0x1680 or (>= 0x2000 and <= 0x200A) or 0x2028 or 0x2029 or 0x202F or 0x205F or 0x3000)
+        if (UnicodeTable.IsWhiteSpace(codePoint))
             classes |= Space;
         if (codePoint is '\r' or '\n')
             classes |= Newline;
