@@ -1,0 +1,25 @@
+using System.CommandLine;
+using Merganser.Tokenizers;
+
+namespace Merganser.Cli;
+
+/// <summary><c>tokenizer convert</c>: another file format with the same ids.</summary>
+internal static class TokenizerConvertVerb
+{
+    public static Command Create()
+    {
+        Argument<string> source = TokenizerVerb.Source();
+        var output = new Argument<string>("out") { Description = "the file to write; its name says the format: tokenizer.json, *.tiktoken, *.model, vocab.txt or vocab.json (with merges.txt beside it)" };
+        var overwrite = new Option<bool>("--overwrite") { Description = "replace an existing file" };
+        var command = new Command("convert", "Write a tokenizer in another format, where nothing is lost by it") { source, output, overwrite };
+        command.SetAction(parsed =>
+        {
+            string target = parsed.GetRequiredValue(output);
+            if (File.Exists(target) && !parsed.GetValue(overwrite))
+                throw new MerganserException($"{target}: exists; choose another name or replace it with --overwrite");
+            Tokenizer.Load(parsed.GetRequiredValue(source)).Save(target);
+            parsed.InvocationConfiguration.Output.WriteLine(target);
+        });
+        return command;
+    }
+}
