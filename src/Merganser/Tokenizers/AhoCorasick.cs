@@ -77,6 +77,9 @@ internal sealed class AhoCorasick
         Link();
     }
 
+    /// <summary>The number of bytes of a pattern.</summary>
+    public int Length(int pattern) => _patternLengths[pattern];
+
     /// <summary>The first match at or after a position: leftmost, then longest.</summary>
     /// <param name="text">The text.</param>
     /// <param name="from">Where to begin.</param>

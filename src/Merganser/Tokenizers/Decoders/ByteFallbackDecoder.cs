@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Unicode;
 
 namespace Merganser.Tokenizers;
 
@@ -46,7 +45,7 @@ public sealed class ByteFallbackDecoder : TokenDecoder
         if (run.Count == 0)
             return;
         byte[] bytes = [.. run];
-        result.Add(Utf8.IsValid(bytes) ? System.Text.Encoding.UTF8.GetString(bytes) : new string('\uFFFD', bytes.Length));
+        result.Add(System.Text.Unicode.Utf8.IsValid(bytes) ? System.Text.Encoding.UTF8.GetString(bytes) : new string('\uFFFD', bytes.Length));
         run.Clear();
     }
 }

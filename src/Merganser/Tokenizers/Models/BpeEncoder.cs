@@ -60,7 +60,7 @@ internal sealed class BpeEncoder : ModelEncoder
         int length;
         for (int at = 0; at < pretoken.Length; at += length)
         {
-            length = Utf8Step.Length(pretoken, at);
+            length = Utf8.LengthAt(pretoken, at, pretoken.Length);
             ReadOnlySpan<byte> symbol = pretoken.Slice(at, length);
             bool isFirst = at == 0;
             bool isLast = at + length == pretoken.Length;

@@ -47,7 +47,7 @@ internal sealed class UnigramEncoder(UnigramModel model) : ModelEncoder
         int width;
         for (int start = 0; start < text.Length; start += width)
         {
-            width = Utf8Step.Length(text, start);
+            width = Utf8.LengthAt(text, start, text.Length);
             double here = best[start].Score;
             bool single = false;
             int node = DoubleArrayTrie.Root;

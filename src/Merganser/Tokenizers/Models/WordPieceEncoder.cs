@@ -36,7 +36,7 @@ internal sealed class WordPieceEncoder(WordPieceModel model) : ModelEncoder
         if (pretoken.IsEmpty)
             return;
         int before = tokens.Count;
-        if ((pretoken.Length > model.MaxInputCharsPerWord && Utf8Step.Count(pretoken) > model.MaxInputCharsPerWord) || !TryCover(pretoken, tokens))
+        if ((pretoken.Length > model.MaxInputCharsPerWord && Utf8.Count(pretoken) > model.MaxInputCharsPerWord) || !TryCover(pretoken, tokens))
         {
             tokens.Truncate(before);
             if (_unknown < 0)
