@@ -195,6 +195,23 @@ public sealed partial class Tokenizer
         return options.Pad && Padding is { } padding ? EncodingSlices.Pad(encoding, PaddedLength(padding, encoding.Count), padding) : encoding;
     }
 
+    /// <summary>Whether this configuration has a fused road.</summary>
+    internal bool IsFused => Runtime.FusedPlan is not null;
+
+    /// <summary>As <see cref="EncodeUtf8"/> without special tokens, step by step even where there is a fused road: what that must agree with.</summary>
+    internal void EncodeStepByStep(ReadOnlySpan<byte> utf8, TokenBuffer tokens, SpecialTokenPolicy specialTokens = SpecialTokenPolicy.Allow)
+    {
+        TokenizerSession session = Runtime.Rent();
+        try
+        {
+            session.Run(utf8, tokens, new SessionOptions(specialTokens));
+        }
+        finally
+        {
+            Runtime.Return(session);
+        }
+    }
+
     private Encoding EncodeUnpadded(string text, string? pair, EncodeOptions options)
     {
         Truncation? truncation = options.Truncate ? Truncation : null;
@@ -237,7 +254,7 @@ public sealed partial class Tokenizer
             ?? throw new MerganserException("this post-processor does more than put special tokens around the text; use Encode");
         foreach (int id in before)
             tokens.Add(id, 0, 0);
-        session.Run(utf8, tokens, new SessionOptions(policy));
+        session.RunFast(utf8, tokens, policy);
         foreach (int id in after)
             tokens.Add(id, 0, 0);
     }
