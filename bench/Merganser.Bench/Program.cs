@@ -3,7 +3,7 @@ using Merganser;
 using Merganser.Bench;
 
 // Usage: dotnet run -c Release --project bench/Merganser.Bench -- generate SIZE FOLDER | merge [options] | cast
-var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateGenerate(), CreateMerge(), CreateCast() };
+var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateGenerate(), CreateMerge(), CreateCast(), TrainingBenchmark.Create() };
 try
 {
     return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -85,7 +85,7 @@ internal sealed class ByteLevelPlan : FusedPlan
     /// <summary>Remembers whether the merges make a token out of its bytes.</summary>
     public void SetWhole(int id, bool isWhole) => _wholeness[id] = isWhole ? Whole : NotWhole;
 
-    private static bool TryRecognise(PreTokenizer? preTokenizer, out SplitScanner? scanner, out bool addsSpace)
+    internal static bool TryRecognise(PreTokenizer? preTokenizer, out SplitScanner? scanner, out bool addsSpace)
     {
         scanner = null;
         addsSpace = false;
