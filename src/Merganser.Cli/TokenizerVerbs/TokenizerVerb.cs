@@ -10,6 +10,7 @@ internal static class TokenizerVerb
         TokenizerEncodeVerb.Create(),
         TokenizerDecodeVerb.Create(),
         TokenizerCountVerb.Create(),
+        TokenizerTrainVerb.Create(),
         TokenizerInspectVerb.Create(),
         TokenizerCompareVerb.Create(),
         TokenizerConvertVerb.Create(),
