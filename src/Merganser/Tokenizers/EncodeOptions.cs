@@ -23,7 +23,4 @@ public sealed record EncodeOptions
 
     /// <summary>The most threads a batch uses; default 0: one per core.</summary>
     public int MaxThreads { get; init; }
-
-    /// <summary>Whether the fast ways of known configurations are used; default true. The results are the same.</summary>
-    public bool UseFusedEncoder { get; init; } = true;
 }

@@ -9,6 +9,7 @@ public sealed class NormalizedText
     private readonly TextEditor _editor = new();
     private AlignedText _current = new();
     private AlignedText _next = new();
+    private SegmentBuffer? _segment;
     private bool _isEditing;
 
     /// <summary>The bytes of the text as it is now.</summary>
@@ -24,6 +25,12 @@ public sealed class NormalizedText
     public int OriginalStart => _current.OriginalStart;
 
     internal AlignedText Aligned => _current;
+
+    /// <summary>What an edit under way writes to, for those that map byte by byte.</summary>
+    internal AlignedText Target => _next;
+
+    /// <summary>Room for normal forms.</summary>
+    internal SegmentBuffer Segment => _segment ??= new SegmentBuffer();
 
     /// <summary>For changes that keep every character where and as long as it is.</summary>
     internal Span<byte> MutableBytes => _current.MutableBytes;

@@ -17,6 +17,8 @@ internal sealed class TokenizerRuntime
         _tokenizer = tokenizer;
         OriginalMatcher = AddedTokenMatcher.ForOriginalText(tokenizer.AddedTokens);
         NormalizedMatcher = AddedTokenMatcher.ForNormalizedText(tokenizer.AddedTokens, tokenizer.Normalizer);
+        if (NormalizedMatcher is null || tokenizer.Normalizer is null)
+            FusedPlan = FusedPlan.TryCreate(tokenizer.Normalizer, tokenizer.PreTokenizer, tokenizer.Model);
         NeedsOriginalPositions = LooksAtOriginalPosition(tokenizer.PreTokenizer);
         _edgeSpaces = new Lazy<EdgeSpaces[]>(FindEdgeSpaces);
     }
@@ -24,6 +26,9 @@ internal sealed class TokenizerRuntime
     public AddedTokenMatcher? OriginalMatcher { get; }
 
     public AddedTokenMatcher? NormalizedMatcher { get; }
+
+    /// <summary>The fused road of this configuration, if it has one.</summary>
+    public FusedPlan? FusedPlan { get; }
 
     /// <summary>Whether the pre-tokenizer asks where a piece came from, so that alignments are needed even for ids alone.</summary>
     public bool NeedsOriginalPositions { get; }

@@ -18,6 +18,7 @@ internal sealed class TokenizerSession
     private readonly Tokenizer _tokenizer;
     private readonly TokenizerRuntime _runtime;
     private readonly ModelEncoder _encoder;
+    private readonly FusedEncoder? _fused;
     private readonly NormalizedText _text = new();
     private readonly PreTokenizedText _pieces = new();
     private readonly List<TextSegment> _segments = [];
@@ -31,6 +32,7 @@ internal sealed class TokenizerSession
         _tokenizer = tokenizer;
         _runtime = runtime;
         _encoder = tokenizer.Model.CreateEncoder();
+        _fused = runtime.FusedPlan?.CreateEncoder();
         Ids = new TokenBuffer();
         Ranges = new TokenBuffer(tracksOffsets: true);
     }
@@ -51,7 +53,32 @@ internal sealed class TokenizerSession
         return _utf8.AsSpan(0, written);
     }
 
-    /// <summary>Appends the tokens of one sequence.</summary>
+    /// <summary>Appends the tokens of one sequence, by the fused road if the configuration has one: the same, faster.</summary>
+    public void RunFast(ReadOnlySpan<byte> utf8, TokenBuffer tokens, SpecialTokenPolicy policy)
+    {
+        if (_fused is null)
+        {
+            Run(utf8, tokens, new SessionOptions(policy));
+            return;
+        }
+
+        if (_runtime.OriginalMatcher is not { } matcher)
+        {
+            RunFastNormalized(utf8, 0, tokens, policy);
+            return;
+        }
+
+        matcher.Split(utf8, policy, _segments);
+        foreach (TextSegment segment in _segments)
+        {
+            if (segment.AddedId >= 0)
+                tokens.Add(segment.AddedId, segment.Start, segment.End);
+            else
+                RunFastNormalized(utf8[segment.Start..segment.End], segment.Start, tokens, policy);
+        }
+    }
+
+    /// <summary>Appends the tokens of one sequence, step by step.</summary>
     public void Run(ReadOnlySpan<byte> utf8, TokenBuffer tokens, SessionOptions options)
     {
         _pieceEnds.Clear();
@@ -111,6 +138,25 @@ internal sealed class TokenizerSession
         }
 
         return encoding;
+    }
+
+    /// <summary>The fused road for a part without added tokens of the original text; it is taken only where normalising does not move others.</summary>
+    private void RunFastNormalized(ReadOnlySpan<byte> part, int start, TokenBuffer tokens, SpecialTokenPolicy policy)
+    {
+        if (_runtime.NormalizedMatcher is not { } matcher)
+        {
+            _fused!.Encode(part, start, tokens);
+            return;
+        }
+
+        matcher.Split(part, policy, _innerSegments);
+        foreach (TextSegment segment in _innerSegments)
+        {
+            if (segment.AddedId >= 0)
+                tokens.Add(segment.AddedId, start + segment.Start, start + segment.End);
+            else
+                _fused!.Encode(part[segment.Start..segment.End], start + segment.Start, tokens);
+        }
     }
 
     /// <summary>Normalises, cuts and encodes a part of the text that holds no added token of the original text.</summary>

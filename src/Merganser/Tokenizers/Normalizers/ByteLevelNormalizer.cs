@@ -4,5 +4,13 @@ namespace Merganser.Tokenizers;
 public sealed class ByteLevelNormalizer : Normalizer
 {
     /// <inheritdoc/>
-    public override void Normalize(NormalizedText text) => throw new NotSupportedException();
+    public override void Normalize(NormalizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.Length == 0)
+            return;
+        text.BeginEdit();
+        ByteLevelRewriter.Append(text.Aligned, 0, text.Length, text.Target);
+        text.EndEdit();
+    }
 }

@@ -4,5 +4,9 @@ namespace Merganser.Tokenizers;
 public sealed class LowercaseNormalizer : Normalizer
 {
     /// <inheritdoc/>
-    public override void Normalize(NormalizedText text) => throw new NotSupportedException();
+    public override void Normalize(NormalizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        LowerCase.Apply(text);
+    }
 }

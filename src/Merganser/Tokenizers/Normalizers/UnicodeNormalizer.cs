@@ -7,5 +7,9 @@ public sealed class UnicodeNormalizer : Normalizer
     public required UnicodeForm Form { get; init; }
 
     /// <inheritdoc/>
-    public override void Normalize(NormalizedText text) => throw new NotSupportedException();
+    public override void Normalize(NormalizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        UnicodeForms.Normalize(text, Form);
+    }
 }

@@ -4,5 +4,10 @@ namespace Merganser.Tokenizers;
 public sealed class BertPreTokenizer : PreTokenizer
 {
     /// <inheritdoc/>
-    public override void PreTokenize(PreTokenizedText text) => throw new NotSupportedException();
+    public override void PreTokenize(PreTokenizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        CharacterSplit.Apply(text, SplitBehavior.Removed, default(WhiteSpaceTest));
+        CharacterSplit.Apply(text, SplitBehavior.Isolated, default(PunctuationTest));
+    }
 }

@@ -7,5 +7,9 @@ public sealed class DigitsPreTokenizer : PreTokenizer
     public bool IndividualDigits { get; init; }
 
     /// <inheritdoc/>
-    public override void PreTokenize(PreTokenizedText text) => throw new NotSupportedException();
+    public override void PreTokenize(PreTokenizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        CharacterSplit.Apply(text, IndividualDigits ? SplitBehavior.Isolated : SplitBehavior.Contiguous, default(NumberTest));
+    }
 }

@@ -7,5 +7,9 @@ public sealed class PunctuationPreTokenizer : PreTokenizer
     public SplitBehavior Behavior { get; init; } = SplitBehavior.Isolated;
 
     /// <inheritdoc/>
-    public override void PreTokenize(PreTokenizedText text) => throw new NotSupportedException();
+    public override void PreTokenize(PreTokenizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        CharacterSplit.Apply(text, Behavior, default(PunctuationTest));
+    }
 }

@@ -17,6 +17,9 @@ public sealed class SequencePreTokenizer : PreTokenizer
     public IReadOnlyList<PreTokenizer> PreTokenizers => _steps;
 
     /// <inheritdoc/>
+    internal override bool NeedsOffsets => Array.Exists(_steps, step => step.NeedsOffsets);
+
+    /// <inheritdoc/>
     public override void PreTokenize(PreTokenizedText text)
     {
         foreach (PreTokenizer step in _steps)

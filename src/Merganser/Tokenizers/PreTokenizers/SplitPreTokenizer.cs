@@ -13,5 +13,9 @@ public sealed class SplitPreTokenizer : PreTokenizer
     public bool Invert { get; init; }
 
     /// <inheritdoc/>
-    public override void PreTokenize(PreTokenizedText text) => throw new NotSupportedException();
+    public override void PreTokenize(PreTokenizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        Pattern.Split(text, Behavior, Invert);
+    }
 }

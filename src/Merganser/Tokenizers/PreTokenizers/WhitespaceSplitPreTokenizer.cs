@@ -4,5 +4,9 @@ namespace Merganser.Tokenizers;
 public sealed class WhitespaceSplitPreTokenizer : PreTokenizer
 {
     /// <inheritdoc/>
-    public override void PreTokenize(PreTokenizedText text) => throw new NotSupportedException();
+    public override void PreTokenize(PreTokenizedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        CharacterSplit.Apply(text, SplitBehavior.Removed, default(WhiteSpaceTest));
+    }
 }

@@ -1,13 +1,33 @@
 namespace Merganser.Tokenizers;
 
 /// <summary>What text is searched for: a literal string or a regular expression.</summary>
-/// <remarks>Immutable and shared between threads.</remarks>
+/// <remarks>
+/// Immutable and shared between threads. Regular expressions run on an own engine over code points of Unicode 16.0, with the
+/// syntax and the meaning of Oniguruma, which the reference uses (<c>^</c> and <c>$</c> are the ends of a line): literals,
+/// classes with ranges, negation, nesting, <c>&amp;&amp;</c> and <c>[:alpha:]</c>, <c>\p{..}</c> of categories, scripts and a few
+/// properties, <c>\d \s \w \h</c> and their negations, groups, <c>(?i:..)</c> with simple case folding, alternation, greedy,
+/// lazy and possessive quantifiers, atomic groups, look-ahead, bounded look-behind, <c>\A \z \Z \b \B</c>. Anything else is
+/// refused by name. Time is linear in the length of the text for most patterns and guarded for all.
+/// </remarks>
 public sealed class SplitPattern
 {
+    private readonly byte[] _literal = [];
+    private readonly PatternProgram? _program;
+    private readonly SplitScanner? _scanner;
+    private ScanWindow? _idleWindow;
+
     private SplitPattern(string text, bool isRegex)
     {
         Text = text;
         IsRegex = isRegex;
+        if (!isRegex)
+        {
+            _literal = System.Text.Encoding.UTF8.GetBytes(text);
+            return;
+        }
+
+        _scanner = SplitScanner.TryCreate(text);
+        _program = PatternCompiler.Compile(text);
     }
 
     /// <summary>The string or the regular expression.</summary>
@@ -29,5 +49,60 @@ public sealed class SplitPattern
     {
         ArgumentNullException.ThrowIfNull(expression);
         return new SplitPattern(expression, true);
+    }
+
+    /// <summary>The compiled expression; null for a literal.</summary>
+    internal PatternProgram? Program => _program;
+
+    /// <summary>Begins to look for the matches in a text.</summary>
+    internal PatternSearch Search(ReadOnlySpan<byte> text) => new(text, _literal, _program);
+
+    /// <summary>Cuts all pieces of a text at the matches.</summary>
+    internal void Split(PreTokenizedText text, SplitBehavior behavior, bool invert)
+    {
+        text.BeginSplit();
+        // A known pattern matches all of a text, so that matches are the pieces.
+        if (_scanner is not null && (behavior == SplitBehavior.Isolated || (behavior == SplitBehavior.Removed && invert)))
+        {
+            Scan(text, _scanner);
+            text.EndSplit();
+            return;
+        }
+
+        for (int piece = 0; piece < text.Count; piece++)
+        {
+            (int start, int end) = text.Bounds(piece);
+            var sink = new PieceSink(text, behavior, invert, start);
+            using PatternSearch search = Search(text.Bytes[start..end]);
+            while (search.MoveNext())
+                sink.Match(start + search.Start, start + search.End);
+            sink.Finish(end);
+        }
+
+        text.EndSplit();
+    }
+
+    private void Scan(PreTokenizedText text, SplitScanner scanner)
+    {
+        ScanWindow window = Interlocked.Exchange(ref _idleWindow, null) ?? new ScanWindow();
+        for (int piece = 0; piece < text.Count; piece++)
+        {
+            (int start, int end) = text.Bounds(piece);
+            ReadOnlySpan<byte> bytes = text.Bytes[start..end];
+            for (int from = 0; from < bytes.Length;)
+            {
+                int next = scanner.Next(bytes, from, window);
+                int last = from;
+                for (int i = 0; i < window.Count; i++)
+                {
+                    text.Keep(start + last, start + from + window.Ends[i]);
+                    last = from + window.Ends[i];
+                }
+
+                from = next;
+            }
+        }
+
+        Volatile.Write(ref _idleWindow, window);
     }
 }
