@@ -91,7 +91,7 @@ internal static class UnigramSeeds
                     repeats.Add(new Repeat((i - start) * (long)top.Depth, start, top.Depth));
             }
 
-            if (common > 0 && (!open.TryPeek(out top) || top.Depth < common))
+            if (common > 0 && (!open.TryPeek(out (int Start, int Depth) below) || below.Depth < common))
                 open.Push((start, common));
         }
 
