@@ -32,9 +32,9 @@ public sealed class TokenizerVerbTests : IDisposable
         JsonNode utf16 = JsonNode.Parse(Run("encode", _tokenizer, "é😀x", "--json"))!;
         JsonNode utf8 = JsonNode.Parse(Run("encode", _tokenizer, "é😀x", "--json", "--offsets", "utf8"))!;
         JsonNode points = JsonNode.Parse(Run("encode", _tokenizer, "é😀x", "--json", "--offsets", "codepoint"))!;
-        Assert.Equal(4, (int)utf16["offsets"]![^1]![1]!);
-        Assert.Equal(7, (int)utf8["offsets"]![^1]![1]!);
-        Assert.Equal(3, (int)points["offsets"]![^1]![1]!);
+        Assert.Equal(4, (int)utf16["offsets"]!.AsArray()[^1]![1]!);
+        Assert.Equal(7, (int)utf8["offsets"]!.AsArray()[^1]![1]!);
+        Assert.Equal(3, (int)points["offsets"]!.AsArray()[^1]![1]!);
         Assert.Equal(utf16["ids"]!.AsArray().Count, utf16["tokens"]!.AsArray().Count);
     }
 
