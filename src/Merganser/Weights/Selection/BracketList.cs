@@ -12,6 +12,7 @@ internal sealed class BracketList
 
     private int[] _list = [];
     private int _length;
+    private int _expected;
 
     /// <summary>Magnitudes above the bracket.</summary>
     public long Above { get; private set; }
@@ -19,7 +20,7 @@ internal sealed class BracketList
     /// <summary>Magnitudes inside.</summary>
     public long Inside { get; private set; }
 
-    /// <summary>Magnitudes that are 0; not counted by <see cref="Append"/>.</summary>
+    /// <summary>Magnitudes that are 0; not counted by <see cref="Append(ReadOnlySpan{int}, long, int)"/>.</summary>
     public long Zeros { get; private set; }
 
     /// <summary>True when the list is not complete.</summary>
@@ -30,8 +31,10 @@ internal sealed class BracketList
 
     /// <summary>Starts over.</summary>
     /// <param name="isCounting">True to keep nothing.</param>
-    public void Begin(bool isCounting = false)
+    /// <param name="expected">Room to make at the first need of any: a list that grows is copied.</param>
+    public void Begin(bool isCounting, int expected)
     {
+        _expected = expected;
         Above = Inside = Zeros = 0;
         _length = 0;
         Overflowed = isCounting;
@@ -59,6 +62,20 @@ internal sealed class BracketList
     {
         Above += above;
         Inside += inside;
+    }
+
+    /// <summary>Takes magnitudes that are all in the bracket; the number of those above it is known.</summary>
+    public void Append(ReadOnlySpan<int> keys, long above, int limit)
+    {
+        Above += above;
+        Inside += keys.Length;
+        if (_length + keys.Length > limit)
+            Overflowed = true;
+        if (Overflowed)
+            return;
+        Reserve(keys.Length);
+        keys.CopyTo(_list.AsSpan(_length));
+        _length += keys.Length;
     }
 
     /// <summary>Takes those of a list of magnitudes that are in the bracket; the number of those above it is known.</summary>
@@ -138,7 +155,7 @@ internal sealed class BracketList
         int wanted = _length + more + LanePacker.Spare;
         if (wanted <= _list.Length)
             return;
-        int[] longer = ArrayPool<int>.Shared.Rent(Math.Max(wanted, Math.Max(1 << 15, 2 * _list.Length)));
+        int[] longer = ArrayPool<int>.Shared.Rent(Math.Max(wanted, Math.Max(Math.Max(1 << 15, _expected), 2 * _list.Length)));
         Keys.CopyTo(longer);
         int length = _length;
         GiveBack();

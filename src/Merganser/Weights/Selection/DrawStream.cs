@@ -90,22 +90,11 @@ internal readonly struct DrawStream
             return;
         }
 
-        DrawStream block = Block(start);
-        Vector256<uint> counter = block.Counters((uint)(start >> 1));
-        Vector256<uint> step = Vector256.Create(unchecked((uint)Vector256<uint>.Count * Step));
-
-        // Signed numbers: a mixed number as it is stands for a draw with the top bit flipped.
-        Vector256<short> edge = Vector256.Create((short)((threshold >> 16) ^ 0x8000));
-        bool isFine = (threshold & 0xFFFF) != 0;
-        for (int index = 0; index < count; index += StepDraws)
-        {
-            Vector256<short> first = block.Mix(counter).AsInt16();
-            Vector256<short> second = block.Mix(counter + step).AsInt16();
-            counter += step + step;
-            *(uint*)(bits + (index >> 3)) = StoredBits.Pack(Vector256.LessThan(first, edge), Vector256.LessThan(second, edge));
-            if (isFine && (Vector256.Equals(first, edge) | Vector256.Equals(second, edge)) != Vector256<short>.Zero)
-                Refine(threshold, start + index, bits + (index >> 3));
-        }
+        // Without calls inside, all of the usual loop stays in registers.
+        if ((threshold & 0xFFFF) == 0)
+            SelectCoarse(threshold, start, count, bits);
+        else
+            SelectFine(threshold, start, count, bits);
     }
 
     /// <summary>Sets every value whose draw is not below a threshold to 0.</summary>
@@ -135,6 +124,43 @@ internal readonly struct DrawStream
     private static bool Crosses(long start, int count) => start >> 33 != (start + count) >> 33;
 
     private static unsafe void Set(byte* bits, int index, bool value) => bits[index >> 3] |= (byte)((value ? 1 : 0) << (index & 7));
+
+    private unsafe void SelectCoarse(uint threshold, long start, int count, byte* bits)
+    {
+        DrawStream block = Block(start);
+        Vector256<uint> counter = block.Counters((uint)(start >> 1));
+        Vector256<uint> next = counter + Vector256.Create(unchecked((uint)Vector256<uint>.Count * Step));
+        Vector256<uint> step = Vector256.Create(unchecked(2u * (uint)Vector256<uint>.Count * Step));
+        Vector256<short> edge = Edge(threshold);
+        for (int index = 0; index < count; index += StepDraws)
+        {
+            Vector256<short> first = block.Mix(counter).AsInt16();
+            Vector256<short> second = block.Mix(next).AsInt16();
+            counter += step;
+            next += step;
+            *(uint*)(bits + (index >> 3)) = StoredBits.Pack(Vector256.LessThan(first, edge), Vector256.LessThan(second, edge));
+        }
+    }
+
+    private unsafe void SelectFine(uint threshold, long start, int count, byte* bits)
+    {
+        DrawStream block = Block(start);
+        Vector256<uint> counter = block.Counters((uint)(start >> 1));
+        Vector256<uint> step = Vector256.Create(unchecked((uint)Vector256<uint>.Count * Step));
+        Vector256<short> edge = Edge(threshold);
+        for (int index = 0; index < count; index += StepDraws)
+        {
+            Vector256<short> first = block.Mix(counter).AsInt16();
+            Vector256<short> second = block.Mix(counter + step).AsInt16();
+            counter += step + step;
+            *(uint*)(bits + (index >> 3)) = StoredBits.Pack(Vector256.LessThan(first, edge), Vector256.LessThan(second, edge));
+            if ((Vector256.Equals(first, edge) | Vector256.Equals(second, edge)) != Vector256<short>.Zero)
+                Refine(threshold, start + index, bits + (index >> 3));
+        }
+    }
+
+    /// <summary>The upper half of a threshold as a signed number: a mixed number as it is stands for a draw with the top bit flipped.</summary>
+    private static Vector256<short> Edge(uint threshold) => Vector256.Create((short)((threshold >> 16) ^ 0x8000));
 
     /// <summary>Draws whose upper half equals that of the threshold are decided by the lower half.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

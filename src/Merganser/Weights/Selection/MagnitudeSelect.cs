@@ -92,7 +92,7 @@ internal sealed class MagnitudeSelect
             case Phase.Sample:
                 return ScanRequest.Sample(_count, Math.Clamp(_count / 16, 4096, Math.Max(32768, _count / 512)));
             case Phase.Collect:
-                _list.Begin(isCounting: _low == _high);
+                _list.Begin(isCounting: _low == _high, expected: (int)Math.Min(_count / 20, _listLimit));
                 return ScanRequest.Full;
             case Phase.Histogram:
                 _shift = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)(_high - _low)) - HistogramBits);
@@ -115,7 +115,7 @@ internal sealed class MagnitudeSelect
                 _list.AddAll(values);
                 break;
             case Phase.Collect:
-                _list.Collect(values, _low, _high, _fits ? int.MaxValue : _listLimit);
+                _list.Collect(values, _low, _high, Limit);
                 break;
             case Phase.Histogram:
                 foreach (float value in values)
@@ -148,7 +148,7 @@ internal sealed class MagnitudeSelect
         }
 
         int length = StoredCollect.Run(origin, model, count, Widened(), scratch, out int over);
-        Take(new ReadOnlySpan<int>(scratch, length), over);
+        _list.Append(new ReadOnlySpan<int>(scratch, length), over, Limit);
     }
 
     /// <summary>Looks at the next changes for two ranks at once, both of which must be able to.</summary>
@@ -175,7 +175,9 @@ internal sealed class MagnitudeSelect
         return (_low, _high);
     }
 
-    private void Take(ReadOnlySpan<int> keys, int above) => _list.Append(keys, above, _low, _high, _fits ? int.MaxValue : _listLimit);
+    private void Take(ReadOnlySpan<int> keys, int above) => _list.Append(keys, above, _low, _high, Limit);
+
+    private int Limit => _fits ? int.MaxValue : _listLimit;
 
     private static int Key(float value) => BitConverter.SingleToInt32Bits(value) & AbsoluteMask;
 

@@ -21,7 +21,7 @@ internal sealed class RowRanks
     private const int AbsoluteMask = 0x7FFFFFFF;
 
     // Draws come as signed numbers; each stands for the middle of its share of the interval from 0 to 1.
-    private const float DrawOffset = 32768.5f;
+    internal const float DrawOffset = 32768.5f;
 
     private readonly int _length;
     private readonly float _lowest;
@@ -109,7 +109,10 @@ internal sealed class RowRanks
         return BitConverter.Int32BitsToSingle(top);
     }
 
-    private float Edge(short draw) => (((draw + DrawOffset) * (1f / (1 << 16))) - _lowest) * _slope;
+    private float Edge(short draw) => Edge(draw, _lowest, _slope);
+
+    /// <summary>The rank that an element must exceed to be kept.</summary>
+    internal static float Edge(short draw, float lowest, float slope) => (((draw + DrawOffset) * (1f / (1 << 16))) - lowest) * slope;
 
     private void Settle(Span<byte> kept, ReadOnlySpan<short> draws, int index, int rank)
     {

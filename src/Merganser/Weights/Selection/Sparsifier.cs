@@ -40,7 +40,7 @@ internal abstract unsafe class Sparsifier
     /// <summary>True when <see cref="SelectStored"/> may be called instead of <see cref="Apply"/>.</summary>
     public virtual bool CanSelectStored => false;
 
-    /// <summary>The elements of one call of <see cref="SelectStored"/>, fewer at the end of the tensor only; a multiple of 16.</summary>
+    /// <summary>The elements of one call of <see cref="SelectStored"/>, fewer at the end of the tensor only; those that rank rows choose whole rows.</summary>
     public virtual int StoredElements => StoredCollect.MaxElements;
 
     /// <summary>Sets the bits of the kept elements of a task vector of stored bfloat16 numbers, and no others.</summary>

@@ -25,7 +25,8 @@ internal sealed unsafe class StoredTaskVectors
             if (sparsifier is null)
                 continue;
             CanSelect &= sparsifier.CanSelectStored;
-            _group = Math.Max(_group, sparsifier.StoredElements);
+            if (sparsifier.Granularity == Granularity.Rows && CanSelect)
+                _group = sparsifier.StoredElements;
         }
 
         _bits = new byte[sparsifiers.Length][];
