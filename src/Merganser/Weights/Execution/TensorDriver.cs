@@ -37,7 +37,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
                 continue;
             }
 
-            var pass = new Pass(this, job, merger.Granularity, first && options.CheckFinite);
+            var pass = new Pass(this, job, merger.Granularity, first && options.CheckFinite) { Narrow = merger as IBFloat16Merger };
             pass.Run(0, job.Output.ElementCount, (in Tile tile) => merger.Scan(tile));
             first = false;
         }
@@ -125,6 +125,8 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
     /// <summary>One pass over one tensor: slot 0 is the base, slots 1.. are the models.</summary>
     private sealed class Pass
     {
+        private const int MostNarrowModels = 2;
+
         private readonly TensorDriver _driver;
         private readonly TensorJob _job;
         private readonly bool _checkFinite;
@@ -134,6 +136,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
         private readonly float*[] _floats;
         private readonly byte*[] _raw;
         private readonly int _outputSize;
+        private readonly bool _isBFloat16;
 
         public Pass(TensorDriver driver, TensorJob job, Granularity granularity, bool checkFinite)
         {
@@ -157,6 +160,8 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             }
 
             _outputSize = job.Output.DType.Size();
+            _isBFloat16 = Vector256.IsHardwareAccelerated && _sources.Length <= MostNarrowModels + 1
+                && Array.TrueForAll(_sources, source => source is null || source.Info.DType == DType.BF16);
         }
 
         public ITensorSink? Sink { get; init; }
@@ -192,7 +197,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             {
                 int elements = (int)Math.Min(_chunkElements, end - chunk);
                 long moved = ReadRaw(chunk, elements);
-                bool done = Narrow is not null && output != null && ApplyNarrow(elements, outputRaw);
+                bool done = Narrow is not null && TryNarrow(elements, outputRaw);
                 for (int offset = 0; !done && offset < elements; offset += _tileElements)
                 {
                     int count = Math.Min(_tileElements, elements - offset);
@@ -217,20 +222,14 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             }
         }
 
-        /// <summary>Lets the merger work on a chunk as it is stored, when everything is bfloat16.</summary>
-        private bool ApplyNarrow(int elements, byte* outputRaw)
+        /// <summary>Lets the merger work on a chunk as it is stored, when everything is bfloat16. Whether a scan does must not depend on the output.</summary>
+        private bool TryNarrow(int elements, byte* outputRaw)
         {
-            const int mostModels = 2;
-            if (!Vector256.IsHardwareAccelerated || _sources.Length > mostModels + 1 || _job.Output.DType != DType.BF16)
+            if (!_isBFloat16 || (outputRaw != null && _job.Output.DType != DType.BF16))
                 return false;
-            foreach (TensorSource? source in _sources)
-            {
-                if (source is not null && source.Info.DType != DType.BF16)
-                    return false;
-            }
-
-            return Narrow!.TryApply(new BFloat16Tile(
-                (ushort*)_raw[0], (ushort*)_raw[1], _sources.Length > mostModels ? (ushort*)_raw[2] : null, (ushort*)outputRaw, elements));
+            var tile = new BFloat16Tile(
+                (ushort*)_raw[0], (ushort*)_raw[1], _sources.Length > MostNarrowModels ? (ushort*)_raw[2] : null, (ushort*)outputRaw, elements);
+            return outputRaw == null ? Narrow!.TryScan(tile) : Narrow!.TryApply(tile);
         }
 
         /// <summary>Long rows and whole tensors: many chunks in a tile.</summary>

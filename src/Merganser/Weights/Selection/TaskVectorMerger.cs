@@ -173,7 +173,10 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
         if (_rounding.IsNarrow || _rule.Consensus || Array.Exists(_sparsifiers, sparsifier => sparsifier is not null))
             return false;
         float scale = (float)(_rule.Lambda / _divisor);
-        return tile.Run(new WeightedChanges(_rule.Weights[0] * _scales[0] * scale, _rule.Weights[^1] * _scales[^1] * scale, _scales.Length == 2));
+        float first = _rule.Weights[0] * _scales[0] * scale;
+        return _scales.Length == 1
+            ? tile.Run(new WeightedChange(first))
+            : tile.Run(new WeightedChanges(first, _rule.Weights[1] * _scales[1] * scale));
     }
 
     private void BeginPass()
