@@ -19,27 +19,48 @@ internal interface IBFloat16Merger
     /// <summary>Writes the output of a chunk; false to have it done the usual way.</summary>
     bool TryApply(in BFloat16Tile tile);
 
-    /// <summary>Looks at a chunk in place of <see cref="TensorMerger.Scan"/>; false, with nothing changed, to have it shown the usual way.</summary>
+    /// <summary>Looks at a chunk, which is not checked for NaN and infinities; false, before anything was noted, to have it done the usual way.</summary>
     bool TryScan(in BFloat16Tile tile) => false;
 }
 
-/// <summary>A run of consecutive elements as they are stored.</summary>
-internal readonly unsafe ref struct BFloat16Tile(ushort* origin, ushort* first, ushort* second, ushort* output, int count)
+/// <summary>A run of consecutive elements as they are stored; <paramref name="inputs"/> points to the base (or null) and then to every model.</summary>
+internal readonly unsafe ref struct BFloat16Tile(long start, ushort** inputs, int models, ushort* output, int count)
 {
+    /// <summary>The bit pattern without sign of infinity; those of NaN are above.</summary>
+    public const ushort Infinity = 0x7F80;
+
+    /// <summary>The index of the first element in the tensor.</summary>
+    public long Start => start;
+
+    /// <summary>The number of elements.</summary>
+    public int Count => count;
+
     /// <summary>True when there is a base that is kept apart.</summary>
-    public bool HasBase => origin != null;
+    public bool HasBase => inputs[0] != null;
 
-    /// <summary>1 or 2.</summary>
-    public int ModelCount => second == null ? 1 : 2;
+    /// <summary>The number of models, the base not counted when it is kept apart.</summary>
+    public int ModelCount => models;
 
-    /// <summary>Combines all elements; false when an input is NaN or infinite (or a result overflows), so that the usual way can say where.</summary>
+    /// <summary>The base; null when there is none that is kept apart.</summary>
+    public ushort* Base => inputs[0];
+
+    /// <summary>The output; null during a scan.</summary>
+    public ushort* Output => output;
+
+    /// <summary>One model.</summary>
+    public ushort* Model(int model) => inputs[model + 1];
+
+    /// <summary>
+    /// Combines all elements of one or two models; false when there are more, or when an input is NaN or infinite (or a result
+    /// overflows), so that the usual way can say where.
+    /// </summary>
     public bool Run<TOperator>(TOperator combine)
         where TOperator : struct, IElementOperator =>
-        BFloat16Loops.Combine(origin == null ? first : origin, first, second == null ? first : second, output, count, combine);
+        models <= 2 && BFloat16Loops.Combine(HasBase ? Base : Model(0), Model(0), Model(models - 1), output, count, combine);
 
     /// <summary>Adds the products of the two vectors at hand (base and model, or two models) to three sums; false, with the sums as they were, when something is not finite.</summary>
     public bool AddProducts(ref double aa, ref double ab, ref double bb) =>
-        origin == null ? BFloat16Loops.AddProducts(first, second, count, ref aa, ref ab, ref bb) : BFloat16Loops.AddProducts(origin, first, count, ref aa, ref ab, ref bb);
+        BFloat16Loops.AddProducts(HasBase ? Base : Model(0), Model(models - 1), count, ref aa, ref ab, ref bb);
 }
 
 /// <summary><c>first·w₀ + second·w₁</c>.</summary>

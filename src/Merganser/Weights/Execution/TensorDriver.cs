@@ -125,8 +125,6 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
     /// <summary>One pass over one tensor: slot 0 is the base, slots 1.. are the models.</summary>
     private sealed class Pass
     {
-        private const int MostNarrowModels = 2;
-
         private readonly TensorDriver _driver;
         private readonly TensorJob _job;
         private readonly bool _checkFinite;
@@ -136,7 +134,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
         private readonly float*[] _floats;
         private readonly byte*[] _raw;
         private readonly int _outputSize;
-        private readonly bool _isBFloat16;
+        private bool _isNarrow;
 
         public Pass(TensorDriver driver, TensorJob job, Granularity granularity, bool checkFinite)
         {
@@ -160,8 +158,6 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             }
 
             _outputSize = job.Output.DType.Size();
-            _isBFloat16 = Vector256.IsHardwareAccelerated && _sources.Length <= MostNarrowModels + 1
-                && Array.TrueForAll(_sources, source => source is null || source.Info.DType == DType.BF16);
         }
 
         public ITensorSink? Sink { get; init; }
@@ -175,6 +171,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
         {
             float* output = null;
             byte* outputRaw = null;
+            _isNarrow = Narrow is not null && Vector256.IsHardwareAccelerated && IsStoredAs(DType.BF16);
             if (Sink is not null)
             {
                 output = (float*)_driver._outputFloats.Rent(_tileElements * (long)sizeof(float));
@@ -197,7 +194,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             {
                 int elements = (int)Math.Min(_chunkElements, end - chunk);
                 long moved = ReadRaw(chunk, elements);
-                bool done = Narrow is not null && TryNarrow(elements, outputRaw);
+                bool done = _isNarrow && ShowNarrow(chunk, elements, outputRaw);
                 for (int offset = 0; !done && offset < elements; offset += _tileElements)
                 {
                     int count = Math.Min(_tileElements, elements - offset);
@@ -222,15 +219,20 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             }
         }
 
-        /// <summary>Lets the merger work on a chunk as it is stored, when everything is bfloat16. Whether a scan does must not depend on the output.</summary>
-        private bool TryNarrow(int elements, byte* outputRaw)
+        /// <summary>Lets the merger work on a chunk as it is stored, when everything is bfloat16.</summary>
+        private bool ShowNarrow(long start, int elements, byte* outputRaw)
         {
-            if (!_isBFloat16 || (outputRaw != null && _job.Output.DType != DType.BF16))
-                return false;
-            var tile = new BFloat16Tile(
-                (ushort*)_raw[0], (ushort*)_raw[1], _sources.Length > MostNarrowModels ? (ushort*)_raw[2] : null, (ushort*)outputRaw, elements);
-            return outputRaw == null ? Narrow!.TryScan(tile) : Narrow!.TryApply(tile);
+            fixed (byte** inputs = _raw)
+            {
+                var tile = new BFloat16Tile(start, (ushort**)inputs, _sources.Length - 1, (ushort*)outputRaw, elements);
+                return outputRaw == null ? Narrow!.TryScan(tile) : Narrow!.TryApply(tile);
+            }
         }
+
+        private bool IsStoredAs(DType type) =>
+            (_job.ComputeType is not { } compute || compute == type || !Rounding.Of(compute).IsNarrow)
+            && (Sink is null || _job.Output.DType == type)
+            && Array.TrueForAll(_sources, source => source is null || source.Info.DType == type);
 
         /// <summary>Long rows and whole tensors: many chunks in a tile.</summary>
         private void RunLargeTiles(long begin, long end, TileAction action, float** inputs, float* output, byte* outputRaw)

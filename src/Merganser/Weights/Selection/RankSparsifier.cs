@@ -6,7 +6,7 @@ namespace Merganser.Weights.Selection;
 /// </summary>
 /// <remarks>
 /// An element is kept when its rank, counted from 0, is above <c>z = (u − (ρ − ε))·(n − 1)/2ε</c>, u the element's draw
-/// in [0, 1) with 24 bits. z below 0 or from n − 1 on settles most elements without a rank; buckets of equal width bound
+/// in (0, 1) with 16 bits, so that probabilities are rounded to multiples of 2⁻¹⁶. z below 0 or from n − 1 on settles most elements without a rank; buckets of equal width bound
 /// the ranks of nearly all others; only the rest is ranked exactly.
 /// </remarks>
 internal sealed class RankSparsifier : Sparsifier
@@ -24,7 +24,7 @@ internal sealed class RankSparsifier : Sparsifier
     private readonly byte[]? _kept;
     private int _passes;
 
-    private readonly uint[] _u;
+    private readonly short[] _u;
     private readonly byte[] _scratch;
     private readonly RowRanks? _ranks;
     private float[] _gathered = [];
@@ -45,7 +45,7 @@ internal sealed class RankSparsifier : Sparsifier
         float slope = (float)((rowLength - 1) / (2 * epsilon));
         _plain = DrawStream.Threshold(density);
         IsPlain = rowLength < 2 || epsilon == 0 || !float.IsFinite(slope);
-        _u = new uint[rowLength];
+        _u = new short[rowLength];
         _scratch = new byte[BytesPerRow];
         if (!IsPlain)
             _ranks = new RowRanks(rowLength, (float)(density - epsilon), slope);
@@ -63,7 +63,7 @@ internal sealed class RankSparsifier : Sparsifier
     private int BytesPerRow => (_rowLength + 7) / 8;
 
     /// <inheritdoc/>
-    public override void BeginPass() => _passes++;
+    public override void BeginPass(bool isLast) => _passes++;
 
     /// <inheritdoc/>
     public override void Apply(Span<float> delta, long start)
@@ -90,7 +90,7 @@ internal sealed class RankSparsifier : Sparsifier
                 continue;
             }
 
-            _draws.Fill(start + offset, _u);
+            _draws.FillUpper(start + offset, _u);
             KeepInRow(slice, kept);
         }
     }
@@ -104,7 +104,7 @@ internal sealed class RankSparsifier : Sparsifier
             {
                 int index = (i * _rowStride) + column;
                 _gathered[i] = slice[index];
-                _u[i] = _draws.Draw(start + index);
+                _u[i] = (short)(_draws.Upper(start + index) ^ 0x8000);
             }
 
             KeepInRow(_gathered, _scratch);
