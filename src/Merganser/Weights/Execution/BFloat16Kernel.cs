@@ -21,6 +21,9 @@ internal interface IBFloat16Merger
 
     /// <summary>Looks at a chunk, which is not checked for NaN and infinities; false, before anything was noted, to have it done the usual way.</summary>
     bool TryScan(in BFloat16Tile tile) => false;
+
+    /// <summary>True when whole tensors are scanned and then read again: the executor may map them. The inputs of a tile must not be written then.</summary>
+    bool ReadsAgain => false;
 }
 
 /// <summary>A run of consecutive elements as they are stored; <paramref name="inputs"/> points to the base (or null) and then to every model.</summary>

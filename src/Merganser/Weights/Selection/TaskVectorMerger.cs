@@ -182,6 +182,9 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
     }
 
     /// <inheritdoc/>
+    public bool ReadsAgain => true;
+
+    /// <inheritdoc/>
     public bool TryApply(in BFloat16Tile tile)
     {
         if (_rounding.IsNarrow)

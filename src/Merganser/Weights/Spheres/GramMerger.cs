@@ -89,6 +89,8 @@ internal sealed class GramMerger(int count, bool baseFirst, Rounding rounding, F
         rounding.Apply(output);
     }
 
+    public bool ReadsAgain => true;
+
     public bool TryApply(in BFloat16Tile tile)
     {
         if (rounding.IsNarrow || count != 2)
