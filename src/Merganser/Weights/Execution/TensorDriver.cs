@@ -17,12 +17,21 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
     private readonly List<NativeBuffer> _floats = [];
     private readonly NativeBuffer _outputRaw = new();
     private readonly NativeBuffer _outputFloats = new();
+    private MappedInputs? _mapped;
 
     /// <summary>Runs all scans that the merger asks for, then writes the whole tensor.</summary>
     public void Merge(TensorJob job, TensorMerger merger, int tensor, ITensorSink sink)
     {
-        Scan(job, merger);
-        Apply(job, merger, tensor, sink, 0, job.Output.ElementCount);
+        try
+        {
+            Scan(job, merger);
+            Apply(job, merger, tensor, sink, 0, job.Output.ElementCount);
+        }
+        finally
+        {
+            _mapped?.Dispose();
+            _mapped = null;
+        }
     }
 
     /// <summary>Runs the scans that the merger asks for.</summary>
@@ -37,6 +46,8 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
                 continue;
             }
 
+            if (first && merger is IBFloat16Merger { ReadsAgain: true })
+                _mapped = MappedInputs.TryMap(job, options.MappedBytes);
             var pass = new Pass(this, job, merger.Granularity, first && options.CheckFinite) { Narrow = merger as IBFloat16Merger };
             pass.Run(0, job.Output.ElementCount, (in Tile tile) => merger.Scan(tile));
             first = false;
@@ -274,7 +285,10 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
                 if (_sources[slot] is not { } source)
                     continue;
                 int size = source.Info.DType.Size();
-                source.Read(start * size, new Span<byte>(_raw[slot], elements * size));
+                if (_driver._mapped is { } mapped)
+                    _raw[slot] = mapped.At(slot, start * size, elements * size);
+                else
+                    source.Read(start * size, new Span<byte>(_raw[slot], elements * size));
                 moved += (long)elements * size;
             }
 

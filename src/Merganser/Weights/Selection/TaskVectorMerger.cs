@@ -182,6 +182,9 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
     }
 
     /// <inheritdoc/>
+    public bool ReadsAgain => true;
+
+    /// <inheritdoc/>
     public bool TryApply(in BFloat16Tile tile)
     {
         if (_rounding.IsNarrow)
@@ -191,7 +194,7 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
         for (int model = 0; model < factors.Length; model++)
             factors[model] = _rule.Weights[model] * _scales[model] * scale;
         if (!_rule.Consensus && factors.Length <= 2 && !Array.Exists(_sparsifiers, sparsifier => sparsifier is not null))
-            return tile.Run(new WeightedChanges(factors[0], factors[^1], factors.Length == 2));
+            return factors.Length == 1 ? tile.Run(new WeightedChange(factors[0])) : tile.Run(new WeightedChanges(factors[0], factors[1]));
         _stored ??= new StoredTaskVectors(_sparsifiers, _rule);
         return _stored.CanSelect && _stored.TryApply(tile, factors);
     }
