@@ -63,7 +63,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             return;
         }
 
-        new Pass(this, job, scan.Granularity, checkFinite: false).Run(0, job.Output.ElementCount, (in Tile tile) => scan.Scan(tile));
+        new Pass(this, job, scan.Granularity, checkFinite: false) { Narrow = scan as IBFloat16Merger }.Run(0, job.Output.ElementCount, (in Tile tile) => scan.Scan(tile));
     }
 
     /// <summary>Writes elements <paramref name="begin"/> to <paramref name="end"/>.</summary>

@@ -76,6 +76,9 @@ internal sealed class MagnitudeSelect
     /// <summary>What is selected, once no scan is wanted any more.</summary>
     public MagnitudeCut Cut { get; private set; }
 
+    /// <summary>True while a sample is looked at.</summary>
+    public bool IsSampling => _phase == Phase.Sample;
+
     /// <summary>The scan that is needed next; closes the scan before.</summary>
     public ScanRequest NextScan()
     {
