@@ -15,7 +15,7 @@ public sealed class SentencePieceGoldenTests
         JsonObject golden = GoldenVocabularies.Read(file);
         SentencePieceTokenizer model = SentencePieceTokenizer.Load(ModelPath(golden));
         Assert.Equal((int)golden["size"]!, model.Vocabulary.Count);
-        Assert.Equal(GoldenVocabularies.Ints(golden["unk_bos_eos_pad"]!), [model.UnkId, model.BosId, model.EosId, model.PadId]);
+        Assert.Equal<int[]>(GoldenVocabularies.Ints(golden["unk_bos_eos_pad"]!), [model.UnkId, model.BosId, model.EosId, model.PadId]);
         List<string> differences = [];
         JsonArray rows = golden["rows"]!.AsArray();
         for (int i = 0; i < rows.Count; i++)

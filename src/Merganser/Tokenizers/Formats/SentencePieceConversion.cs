@@ -72,7 +72,7 @@ internal static class SentencePieceConversion
             if (piece.Kind != PieceKind.Normal)
                 continue;
             ReadOnlySpan<byte> bytes = piece.Piece;
-            for (int cut = Utf8Step.Length(bytes, 0); cut < bytes.Length; cut += Utf8Step.Length(bytes, cut))
+            for (int cut = Utf8.LengthAt(bytes, 0, bytes.Length); cut < bytes.Length; cut += Utf8.LengthAt(bytes, cut, bytes.Length))
             {
                 if (vocabulary.TryGetId(bytes[..cut], out int left) && vocabulary.TryGetId(bytes[cut..], out int right)
                     && file.Pieces[left].Kind == PieceKind.Normal && file.Pieces[right].Kind == PieceKind.Normal)

@@ -87,7 +87,7 @@ internal sealed class SentencePieceNormalizer(SentencePieceFile file, DoubleArra
 
         if (!_map.IsEmpty && _map.TryGetLongest(text, out length, out ReadOnlySpan<byte> replacement) && length > 0)
             return replacement;
-        if (Utf8Step.Decode(text, 0, out length) < 0)
+        if (Utf8.Decode(text, 0, out length) == Utf8.Replacement && length == 1)
             return Replacement;
         return text[..length];
     }

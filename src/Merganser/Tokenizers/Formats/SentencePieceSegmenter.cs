@@ -56,7 +56,7 @@ internal sealed class SentencePieceUnigram : SentencePieceSegmenter
         for (int start = 0; start < text.Length;)
         {
             float soFar = scores[start];
-            int characterLength = Utf8Step.Length(text, start);
+            int characterLength = Utf8.LengthAt(text, start, text.Length);
             bool hasCharacter = false;
             int node = DoubleArrayTrie.Root;
             for (int end = start + 1; end <= text.Length; end++)
@@ -98,7 +98,7 @@ internal sealed class SentencePieceUnigram : SentencePieceSegmenter
         best[0] = [(0, -1, 0, -1)];
         for (int start = 0; start < text.Length;)
         {
-            int characterLength = Utf8Step.Length(text, start);
+            int characterLength = Utf8.LengthAt(text, start, text.Length);
             if (best[start] is { } here)
             {
                 // Nothing is added to a position once the walk has come to it: now only the best stay.
@@ -175,7 +175,7 @@ internal sealed class SentencePieceBpe(SentencePieceFile file, int unkId, Vocabu
             int length = userDefined?.LongestMatch(text[at..], out _) ?? 0;
             isFixed.Add(length > 0);
             if (length == 0)
-                length = Utf8Step.Length(text, at);
+                length = Utf8.LengthAt(text, at, text.Length);
             starts.Add(at);
             lengths.Add(length);
             at += length;

@@ -213,7 +213,7 @@ public sealed class SentencePieceTokenizer
         byte[] bytes = [.. run];
         for (int at = 0; at < bytes.Length;)
         {
-            bool isValid = Utf8Step.Decode(bytes, at, out int length) >= 0;
+            bool isValid = Utf8.Decode(bytes, at, out int length) != Utf8.Replacement || length > 1;
             output.AddRange(isValid ? bytes.AsSpan(at, length) : "\uFFFD"u8);
             at += length;
         }
