@@ -13,15 +13,21 @@ public sealed class SplitPattern
 {
     private readonly byte[] _literal = [];
     private readonly PatternProgram? _program;
+    private readonly SplitScanner? _scanner;
+    private ScanWindow? _idleWindow;
 
     private SplitPattern(string text, bool isRegex)
     {
         Text = text;
         IsRegex = isRegex;
-        if (isRegex)
-            _program = PatternCompiler.Compile(text);
-        else
+        if (!isRegex)
+        {
             _literal = System.Text.Encoding.UTF8.GetBytes(text);
+            return;
+        }
+
+        _scanner = SplitScanner.TryCreate(text);
+        _program = PatternCompiler.Compile(text);
     }
 
     /// <summary>The string or the regular expression.</summary>
@@ -45,6 +51,9 @@ public sealed class SplitPattern
         return new SplitPattern(expression, true);
     }
 
+    /// <summary>The compiled expression; null for a literal.</summary>
+    internal PatternProgram? Program => _program;
+
     /// <summary>Begins to look for the matches in a text.</summary>
     internal PatternSearch Search(ReadOnlySpan<byte> text) => new(text, _literal, _program);
 
@@ -52,6 +61,14 @@ public sealed class SplitPattern
     internal void Split(PreTokenizedText text, SplitBehavior behavior, bool invert)
     {
         text.BeginSplit();
+        // A known pattern matches all of a text, so that matches are the pieces.
+        if (_scanner is not null && (behavior == SplitBehavior.Isolated || (behavior == SplitBehavior.Removed && invert)))
+        {
+            Scan(text, _scanner);
+            text.EndSplit();
+            return;
+        }
+
         for (int piece = 0; piece < text.Count; piece++)
         {
             (int start, int end) = text.Bounds(piece);
@@ -63,5 +80,29 @@ public sealed class SplitPattern
         }
 
         text.EndSplit();
+    }
+
+    private void Scan(PreTokenizedText text, SplitScanner scanner)
+    {
+        ScanWindow window = Interlocked.Exchange(ref _idleWindow, null) ?? new ScanWindow();
+        for (int piece = 0; piece < text.Count; piece++)
+        {
+            (int start, int end) = text.Bounds(piece);
+            ReadOnlySpan<byte> bytes = text.Bytes[start..end];
+            for (int from = 0; from < bytes.Length;)
+            {
+                int next = scanner.Next(bytes, from, window);
+                int last = from;
+                for (int i = 0; i < window.Count; i++)
+                {
+                    text.Keep(start + last, start + from + window.Ends[i]);
+                    last = from + window.Ends[i];
+                }
+
+                from = next;
+            }
+        }
+
+        Volatile.Write(ref _idleWindow, window);
     }
 }
