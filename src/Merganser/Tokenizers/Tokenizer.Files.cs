@@ -20,6 +20,15 @@ public sealed partial class Tokenizer
     /// <param name="name">Its name in messages.</param>
     public static Tokenizer LoadJson(ReadOnlySpan<byte> utf8Json, string name = "tokenizer.json") => TokenizerJson.Parse(utf8Json, name);
 
+    /// <summary>Loads a <c>.tiktoken</c> file whose split pattern and special tokens it does not tell.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="encoding">How text is split, and the special tokens; null: known by the content or the name of the file.</param>
+    public static Tokenizer LoadTiktoken(string path, TiktokenEncoding? encoding = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return TiktokenFile.Read(path, encoding);
+    }
+
     /// <summary>Saves this tokenizer as <c>tokenizer.json</c>. Loading it again gives the same encodings.</summary>
     /// <param name="path">The file, or a folder, in which it is then called tokenizer.json.</param>
     /// <exception cref="MerganserException">The file cannot be written, or a part has no place in the format.</exception>

@@ -23,7 +23,9 @@ internal static class TokenizerFiles
             throw new MerganserException($"{path}: has no tokenizer: none of {string.Join(", ", Names)}");
         }
 
-
+        string name = Path.GetFileName(path).ToLowerInvariant();
+        if (name.EndsWith(".tiktoken", StringComparison.Ordinal))
+            return TiktokenFile.Read(path, null);
         return TokenizerJson.Read(path);
     }
 }

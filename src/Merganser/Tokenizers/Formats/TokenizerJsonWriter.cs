@@ -43,7 +43,7 @@ internal static class TokenizerJsonWriter
         WritePart(json, "post_processor", tokenizer.PostProcessor, PostProcessorJson.Write);
         WritePart(json, "decoder", tokenizer.Decoder, DecoderJson.Write);
         json.WritePropertyName("model");
-        WriteModel(json, tokenizer.Model);
+        WriteModel(json, tokenizer.Model, ForModel(tokenizer));
         json.WriteEndObject();
     }
 
@@ -104,7 +104,7 @@ internal static class TokenizerJsonWriter
         json.WriteEndObject();
     }
 
-    private static void WriteModel(Utf8JsonWriter json, TokenizerModel model)
+    private static void WriteModel(Utf8JsonWriter json, TokenizerModel model, List<AddedToken> added)
     {
         json.WriteStartObject();
         switch (model)
@@ -121,7 +121,7 @@ internal static class TokenizerJsonWriter
                 json.WriteBoolean("fuse_unk", bpe.FuseUnk);
                 json.WriteBoolean("byte_fallback", bpe.ByteFallback);
                 json.WriteBoolean("ignore_merges", bpe.IgnoreMerges);
-                WriteVocabulary(json, model.Vocabulary);
+                WriteVocabulary(json, model.Vocabulary, added);
                 WriteMerges(json, bpe);
                 break;
             case UnigramModel unigram:
@@ -130,6 +130,8 @@ internal static class TokenizerJsonWriter
                     json.WriteNumber("unk_id", unknown);
                 else
                     json.WriteNull("unk_id");
+                if (added.Count > 0)
+                    throw new MerganserException($"the id {added[0].Id} of the added token {Quoted.Name(added[0].Content)} does not follow the pieces of the Unigram model; tokenizer.json cannot hold that");
                 WritePieces(json, unigram);
                 json.WriteBoolean("byte_fallback", unigram.ByteFallback);
                 break;
@@ -138,11 +140,11 @@ internal static class TokenizerJsonWriter
                 json.WriteString("unk_token", wordPiece.UnkToken);
                 json.WriteString("continuing_subword_prefix", wordPiece.ContinuingSubwordPrefix);
                 json.WriteNumber("max_input_chars_per_word", wordPiece.MaxInputCharsPerWord);
-                WriteVocabulary(json, model.Vocabulary);
+                WriteVocabulary(json, model.Vocabulary, added);
                 break;
             case WordLevelModel wordLevel:
                 json.WriteString("type", "WordLevel");
-                WriteVocabulary(json, model.Vocabulary);
+                WriteVocabulary(json, model.Vocabulary, added);
                 json.WriteString("unk_token", wordLevel.UnkToken);
                 break;
             default:
@@ -152,17 +154,51 @@ internal static class TokenizerJsonWriter
         json.WriteEndObject();
     }
 
-    private static void WriteVocabulary(Utf8JsonWriter json, Vocabulary vocabulary)
+    /// <summary>
+    /// Added tokens that must stand in the vocabulary of the model to keep their ids: all that are not in it, if loading would
+    /// give any of them another id (ids with gaps).
+    /// </summary>
+    private static List<AddedToken> ForModel(Tokenizer tokenizer)
     {
+        Vocabulary vocabulary = tokenizer.Model.Vocabulary;
+        List<AddedToken> outside = [];
+        bool keepsIds = true;
+        int highest = -1;
+        foreach (AddedToken token in tokenizer.AddedTokens.Tokens)
+        {
+            if (vocabulary.TryGetId(token.Content, out int id))
+            {
+                if (id != token.Id)
+                    throw new MerganserException($"the added token {Quoted.Name(token.Content)} has the id {token.Id} and the model's vocabulary gives it {id}; tokenizer.json cannot hold that");
+            }
+            else
+            {
+                keepsIds &= token.Id == (highest >= vocabulary.Count ? highest + 1 : vocabulary.Count);
+                outside.Add(token);
+            }
+
+            highest = Math.Max(highest, token.Id);
+        }
+
+        return keepsIds ? [] : outside;
+    }
+
+    private static void WriteVocabulary(Utf8JsonWriter json, Vocabulary vocabulary, List<AddedToken> added)
+    {
+        int next = 0; // of the added tokens, which are in the order of ids, too
         json.WriteStartObject("vocab");
         for (int id = 0; id < vocabulary.IdLimit; id++)
         {
+            for (; next < added.Count && added[next].Id < id; next++)
+                json.WriteNumber(added[next].Content, added[next].Id);
             if (!vocabulary.Contains(id))
                 continue;
             json.WriteNumber(Text(vocabulary, id), id);
             Flush(json);
         }
 
+        for (; next < added.Count; next++)
+            json.WriteNumber(added[next].Content, added[next].Id);
         json.WriteEndObject();
     }
 
