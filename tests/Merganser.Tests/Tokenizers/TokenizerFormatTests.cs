@@ -118,7 +118,7 @@ public sealed class TokenizerFormatTests
             words.Save(vocabulary, TokenizerFormat.VocabTxt);
             Same(words, Tokenizer.Load(vocabulary));
             string json = Path.Combine(folder, "vocab.json");
-            var plain = new Tokenizer(bytes.Model) { PreTokenizer = bytes.PreTokenizer, Decoder = bytes.Decoder };
+            var plain = new Tokenizer(bytes.Model) { PreTokenizer = bytes.PreTokenizer, Decoder = bytes.Decoder, AddedTokens = bytes.AddedTokens };
             plain.Save(json, TokenizerFormat.VocabJson);
             Same(plain, Tokenizer.Load(json));
             Same(plain, Tokenizer.Load(Path.Combine(folder, "merges.txt")));

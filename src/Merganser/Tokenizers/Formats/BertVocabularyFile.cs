@@ -69,6 +69,12 @@ internal static class BertVocabularyFile
             throw new MerganserException($"whoever reads the vocab.txt would {(bert.Lowercase ? "not " : "")}lower-case, because it has {(bert.Lowercase ? "" : "no ")}tokens with upper-case letters");
         if (tokenizer.AddedTokens.Tokens.FirstOrDefault(token => !Controls.Contains(token.Content)) is { Content: not null } extra)
             throw new MerganserException($"vocab.txt cannot hold the added token {Quoted.Name(extra.Content)}");
+        foreach (string control in Controls)
+        {
+            if (vocabulary.TryGetId(control, out _) && !(tokenizer.AddedTokens.TryGet(control, out AddedToken token) && token.Special && !token.Normalized))
+                throw new MerganserException($"whoever reads vocab.txt would take its token {Quoted.Name(control)} for a special token, which it is not here");
+        }
+
         for (int id = 0; id < vocabulary.IdLimit; id++)
         {
             if (!vocabulary.Contains(id) || vocabulary[id].IndexOfAny((byte)'\n', (byte)'\r') >= 0 || vocabulary[id].IsEmpty)

@@ -81,6 +81,12 @@ internal static class MergesFile
                 throw new MerganserException($"vocab.json and merges.txt cannot hold the added token {Quoted.Name(token.Content)}");
         }
 
+        foreach (string control in Controls)
+        {
+            if (model.Vocabulary.TryGetId(control, out _) && !(tokenizer.AddedTokens.TryGet(control, out AddedToken token) && token.Special && !token.Normalized))
+                throw new MerganserException($"whoever reads vocab.json would take its token {Quoted.Name(control)} for a special token, which it is not here");
+        }
+
         WholeFile.Write(vocabularyPath, stream =>
         {
             using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
