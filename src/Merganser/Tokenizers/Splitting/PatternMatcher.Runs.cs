@@ -154,7 +154,7 @@ internal sealed partial class PatternMatcher
         _failHigh[run] = at;
     }
 
-    private bool TakeOneMore(ReadOnlySpan<byte> text, ref PatternInstruction instruction, ref Choice choice)
+    private static bool TakeOneMore(ReadOnlySpan<byte> text, ref PatternInstruction instruction, ref Choice choice)
     {
         int at = choice.At;
         if ((instruction.Max >= 0 && choice.Extra >= instruction.Max) || at >= text.Length || !Takes(instruction.Set, text, ref at))
