@@ -12,8 +12,6 @@ public static class MergePlanner
     {
         ArgumentNullException.ThrowIfNull(recipe);
         options ??= new PlanOptions();
-        if (recipe.TokenizerKey is { } key)
-            throw recipe.TokenizerPosition.Error($"'{key}' asks for another vocabulary, and vocabularies cannot be merged yet; remove '{key}' to merge the embeddings as they are");
         ModelSet models = new(recipe, options);
         try
         {
@@ -32,6 +30,8 @@ public static class MergePlanner
             models.Open(source.Model, source.Position);
         if (recipe.BaseModel is { } baseModel)
             models.Open(baseModel, recipe.BaseModelPosition);
+        foreach (ModelReference named in recipe.Tokenizer?.Models ?? [])
+            models.Open(named, recipe.TokenizerPosition);
 
         OrderedSet warnings = new();
         foreach (string warning in recipe.Warnings)
@@ -41,8 +41,9 @@ public static class MergePlanner
         foreach (OpenModel model in models.All)
             WarnUnplaced(architecture, model, warnings.Add);
         ImmutableArray<PlannedModule> modules = new SliceLayout(recipe, options, models).Build(architecture);
-        List<TensorJob> jobs = Jobs(recipe, options, modules, warnings.Add);
-        PlanFiles files = PlanFiles.Make(recipe, options, models, architecture, modules, jobs, warnings.Add);
+        TokenizerAlignment? tokenizer = recipe.Tokenizer is { } rule ? TokenizerAlignment.Make(recipe, rule, models, architecture, warnings.Add) : null;
+        List<TensorJob> jobs = Jobs(recipe, options, modules, tokenizer, warnings.Add);
+        PlanFiles files = PlanFiles.Make(recipe, options, models, architecture, modules, jobs, tokenizer, warnings.Add);
         return new MergePlan
         {
             Jobs = InFileOrder(jobs),
@@ -55,9 +56,9 @@ public static class MergePlanner
         };
     }
 
-    private static List<TensorJob> Jobs(MergeRecipe recipe, PlanOptions options, ImmutableArray<PlannedModule> modules, Action<string> warn)
+    private static List<TensorJob> Jobs(MergeRecipe recipe, PlanOptions options, ImmutableArray<PlannedModule> modules, TokenizerAlignment? tokenizer, Action<string> warn)
     {
-        TensorPlanner planner = new(recipe, options, warn);
+        TensorPlanner planner = new(recipe, options, tokenizer, warn);
         List<TensorJob> jobs = [];
         foreach ((ArchitectureModule module, ImmutableArray<PlannedSlice> slices) in modules)
         {

@@ -87,8 +87,8 @@ public sealed record MergeRecipe
     /// <summary>Where that key is written.</summary>
     public RecipePosition TokenizerPosition { get; init; }
 
-    /// <summary>Models that the tokenizer keys name.</summary>
-    public ImmutableArray<ModelReference> TokenizerModels { get; init; } = [];
+    /// <summary>What that key asks for; null when tokenizer files are only copied.</summary>
+    public TokenizerRule? Tokenizer { get; init; }
 
     /// <summary><c>auto</c>, the name of a built-in template, or the template; null to keep what is there.</summary>
     public string? ChatTemplate { get; init; }
@@ -111,7 +111,7 @@ public sealed record MergeRecipe
     internal IEnumerable<ModelReference> AllModels =>
         AllSources.Select(source => source.Model)
             .Concat(Slices.Concat(Modules.SelectMany(module => module.Slices)).Select(slice => slice.BaseModel).Append(BaseModel).OfType<ModelReference>())
-            .Concat(TokenizerModels);
+            .Concat(Tokenizer?.Models ?? []);
 
     /// <summary>The document with every model replaced.</summary>
     internal MergeRecipe Map(Func<ModelReference, ModelReference> replace)
@@ -128,7 +128,7 @@ public sealed record MergeRecipe
             Slices = [.. Slices.Select(Slice)],
             Modules = [.. Modules.Select(module => module with { Models = [.. module.Models.Select(Source)], Slices = [.. module.Slices.Select(Slice)] })],
             BaseModel = BaseModel is null ? null : replace(BaseModel),
-            TokenizerModels = [.. TokenizerModels.Select(replace)],
+            Tokenizer = Tokenizer?.Map(replace),
         };
     }
 }

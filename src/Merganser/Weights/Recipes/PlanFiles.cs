@@ -9,7 +9,8 @@ namespace Merganser.Weights.Recipes;
 internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, string> Copied, IReadOnlyDictionary<string, string> Written)
 {
     public static PlanFiles Make(
-        MergeRecipe recipe, PlanOptions options, ModelSet models, Architecture architecture, ImmutableArray<PlannedModule> modules, List<TensorJob> jobs, Action<string> warn)
+        MergeRecipe recipe, PlanOptions options, ModelSet models, Architecture architecture, ImmutableArray<PlannedModule> modules, List<TensorJob> jobs,
+        TokenizerAlignment? tokenizer, Action<string> warn)
     {
         OpenModel donor = recipe.BaseModel is { } reference ? models.All.Find(model => model.Reference == reference)! : models.All[0];
         SortedDictionary<string, string> copied = new(StringComparer.Ordinal), written = new(StringComparer.Ordinal);
@@ -20,10 +21,12 @@ internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, 
                 copied[name] = file;
         }
 
+        if (tokenizer is not null && options.CopyTokenizer)
+            tokenizer.WriteFiles(copied, written, warn);
         JsonObject config = [];
         if (donor.Folder.Config.Count > 0)
         {
-            byte[] edited = EditConfig(recipe, options, models, donor, architecture, modules, jobs, warn);
+            byte[] edited = EditConfig(recipe, options, models, donor, architecture, modules, jobs, tokenizer, warn);
             written["config.json"] = Encoding.UTF8.GetString(edited);
             config = JsonNode.Parse(edited)!.AsObject();
         }
@@ -39,7 +42,8 @@ internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, 
     }
 
     private static byte[] EditConfig(
-        MergeRecipe recipe, PlanOptions options, ModelSet models, OpenModel donor, Architecture architecture, ImmutableArray<PlannedModule> modules, List<TensorJob> jobs, Action<string> warn)
+        MergeRecipe recipe, PlanOptions options, ModelSet models, OpenModel donor, Architecture architecture, ImmutableArray<PlannedModule> modules, List<TensorJob> jobs,
+        TokenizerAlignment? tokenizer, Action<string> warn)
     {
         ConfigEditor editor = donor.Folder.EditConfig();
         if ((recipe.OutDType ?? recipe.DType) is { } type)
@@ -52,6 +56,8 @@ internal sealed record PlanFiles(JsonObject Config, IReadOnlyDictionary<string, 
 
         if (donor.Folder.GetConfigInt(architecture.VocabularySizeKey) is { } vocabulary && EmbeddingRows(models, architecture, jobs) is { } rows && rows != vocabulary)
             editor.Set(architecture.VocabularySizeKey, JsonValue.Create(rows));
+
+        tokenizer?.RenumberSpecialTokens(donor, editor, donor.Folder.Config);
 
         WeightDefinition? untied = architecture.Modules.SelectMany(module => module.Post)
             .FirstOrDefault(weight => !weight.TiedNames.IsEmpty && jobs.Exists(job => job.Output.Name == weight.Name));

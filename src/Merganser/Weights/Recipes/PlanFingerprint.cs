@@ -26,6 +26,9 @@ internal static class PlanFingerprint
                 text.Append(CultureInfo.InvariantCulture, $"{model.Label} {Path.GetFileName(file.Path)} {file.Length} {changed} {HeaderHash(file)}\n");
             }
 
+            string tokenizer = Path.Combine(model.Folder.Path, "tokenizer.json");
+            if (recipe.Tokenizer is not null && File.Exists(tokenizer))
+                text.Append(CultureInfo.InvariantCulture, $"{model.Label} tokenizer.json {new FileInfo(tokenizer).Length} {File.GetLastWriteTimeUtc(tokenizer).Ticks}\n");
             if (model.AdapterFolder is { } adapter && Directory.Exists(adapter))
             {
                 foreach (FileInfo file in new DirectoryInfo(adapter).EnumerateFiles("adapter_*").OrderBy(file => file.Name, StringComparer.Ordinal))

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Merganser.Checkpoints;
 
 namespace Merganser.Weights.Recipes;
@@ -102,7 +101,7 @@ public sealed class RecipeReader
             OutDType = Type(top.Find("out_dtype"), "out_dtype"),
             TokenizerKey = source is not null ? "tokenizer_source" : tokenizer is not null ? "tokenizer" : null,
             TokenizerPosition = source?.Position ?? tokenizer?.Position ?? top.Position,
-            TokenizerModels = TokenizerModels(nodes, source, tokenizer),
+            Tokenizer = source is null && tokenizer is null ? null : TokenizerRule.Read(nodes, source, tokenizer),
             ChatTemplate = template is null ? null : Word(template, "'chat_template'"),
             ChatTemplatePosition = template?.Position ?? top.Position,
             Parameters = nodes.Parameters(top.Find("parameters")),
@@ -120,18 +119,6 @@ public sealed class RecipeReader
         }
 
         throw node.Position.Error($"unknown merge_method {NearestName.Quote(name)}{NearestName.Hint(name, _options.Methods.Select(method => method.Name))}");
-    }
-
-    private static ImmutableArray<ModelReference> TokenizerModels(RecipeNodes nodes, YamlNode? source, YamlNode? tokenizer)
-    {
-        if (tokenizer is not null)
-        {
-            YamlMapping block = Mapping(tokenizer, "'tokenizer'");
-            nodes.CheckKeys(block, "tokenizer block", ["source", "tokens", "pad_to_multiple_of", "keep_vocab_padding"]);
-            source = block.Find("source");
-        }
-
-        return source is null or YamlScalar { Value: "union" or "base" } ? [] : [nodes.Model(source)];
     }
 
     private static DType? Type(YamlNode? node, string key)

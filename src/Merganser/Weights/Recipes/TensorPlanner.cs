@@ -6,7 +6,7 @@ using Merganser.Weights.Methods;
 namespace Merganser.Weights.Recipes;
 
 /// <summary>Makes the jobs of one slice, tensor by tensor.</summary>
-internal sealed class TensorPlanner(MergeRecipe recipe, PlanOptions options, Action<string> warn)
+internal sealed class TensorPlanner(MergeRecipe recipe, PlanOptions options, TokenizerAlignment? tokenizer, Action<string> warn)
 {
     /// <summary>Content of integer tensors up to this size is compared; more would read too much for a warning.</summary>
     private const long LargestCompared = 1 << 20;
@@ -77,6 +77,7 @@ internal sealed class TensorPlanner(MergeRecipe recipe, PlanOptions options, Act
             return null;
         }
 
+        tokenizer?.Align(output, inputs, ref apart);
         int expected = slice.Sources.Length + (slice.Base is null ? 0 : 1);
         bool incomplete = inputs.Count + (apart is null ? 0 : 1) < expected;
         if (incomplete && !output.Optional && options.OnMissing == MissingTensorPolicy.CopyFirst)

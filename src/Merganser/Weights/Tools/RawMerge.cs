@@ -51,7 +51,7 @@ public static class RawMerge
         PlannedSlice slice = Slice(recipe, models);
         OpenModel[] inputs = [.. slice.Sources.Select(source => source.Model), .. slice.Base is { } apart ? [apart] : Array.Empty<OpenModel>()];
         var warnings = new List<string>();
-        var planner = new TensorPlanner(recipe, options, warnings.Add);
+        var planner = new TensorPlanner(recipe, options, null, warnings.Add);
         var jobs = new List<TensorJob>();
         foreach (string name in Names(inputs, set, recipe))
         {

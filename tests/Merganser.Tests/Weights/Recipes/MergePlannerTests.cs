@@ -106,7 +106,6 @@ public sealed class MergePlannerTests : IDisposable
     [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodels: [{model: bsae}]\n", "recipe.yml:3:18: there is no model 'bsae'; did you mean 'base'?")]
     [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodels: [{model: some-org/some-name}]\n", "recipe.yml:3:18: the model 'some-org/some-name' is not a folder here; if it is a repository on the hub, download it first and give the folder")]
     [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodules: {vision: {models: [{model: a}]}}\n", "recipe.yml:3:11: LlamaForCausalLM has no module 'vision'; known are default")]
-    [InlineData("merge_method: linear\ntokenizer_source: union\nmodels: [{model: a}]\n", "recipe.yml:2:19: 'tokenizer_source' asks for another vocabulary, and vocabularies cannot be merged yet; remove 'tokenizer_source' to merge the embeddings as they are")]
     public void What_does_not_fit_is_named_with_its_place(string recipe, string message) => Assert.Equal(message, _models.Fails(recipe));
 
     [Fact]
