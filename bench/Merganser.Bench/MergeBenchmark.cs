@@ -11,21 +11,22 @@ internal sealed record MergeBenchmarkOptions
 
     public required int Runs { get; init; }
 
+    /// <summary>Also measure with the inputs out of the page cache.</summary>
     public required bool Cold { get; init; }
 
     /// <summary>The folder for the models and the outputs.</summary>
     public required string Work { get; init; }
 
-    /// <summary>The built command line: a dll, or a native binary.</summary>
-    public required string CommandLine { get; init; }
+    public required MergeProgram Program { get; init; }
 }
 
 /// <summary>All runs of one method with one number of threads, and of the floor beside them.</summary>
-internal sealed record MergeRow(string Method, int Threads, long Bytes, IReadOnlyList<Measured> Ours, IReadOnlyList<Measured> Floor, Measured? Upstream);
+internal sealed record MergeRow(string Method, int Threads, bool Cold, long Bytes, IReadOnlyList<Measured> Ours, IReadOnlyList<Measured> Floor, Measured? Upstream);
 
 /// <summary>
 /// Runs the command line as a process of its own, alternating with the floor: <c>cp</c> of one input and <c>cat</c> of the
 /// others. The output is deleted and the disk synchronised before every run; inputs are in the page cache, or (cold) out of it.
+/// Sparse models are measured once and without a floor: what matters there is the memory.
 /// </summary>
 internal static class MergeBenchmark
 {
@@ -39,38 +40,56 @@ internal static class MergeBenchmark
             MergeRecipe recipe = MergeRecipe.For(method, data);
             string recipePath = Path.Combine(options.Work, $"{method}.yml");
             File.WriteAllText(recipePath, recipe.Yaml);
-            long bytes = recipe.InputFiles.Sum(file => new FileInfo(file).Length) + new FileInfo(recipe.InputFiles[0]).Length;
-            Measured? upstream = null;
-            if (mergekit is not null)
+            Measured? upstream = mergekit is null ? null : RunMergekit(mergekit, recipe, recipePath, output, log);
+            foreach (bool cold in options.Cold ? (bool[])[false, true] : [false])
             {
-                Prepare(recipe, output, options.Cold);
-                upstream = Measured.Run(mergekit, recipePath, output, "--lazy-unpickle", "--random-seed", "1");
-            }
-
-            foreach (int threads in options.Threads)
-            {
-                var ours = new List<Measured>();
-                var floor = new List<Measured>();
-                for (int run = 0; run < options.Runs; run++)
-                {
-                    Prepare(recipe, output, options.Cold);
-                    floor.Add(RunFloor(recipe, output));
-                    Prepare(recipe, output, options.Cold);
-                    ours.Add(RunOurs(options.CommandLine, recipePath, output, threads));
-                    log.WriteLine($"{method}, {threads} thread(s): {ours[^1].Seconds:0.00} s, floor {floor[^1].Seconds:0.00} s");
-                }
-
-                yield return new MergeRow(method, threads, bytes, ours, floor, upstream);
+                foreach (int threads in options.Threads)
+                    yield return Measure(options, recipe, recipePath, output, threads, cold, upstream, log);
             }
         }
 
         Delete(output);
     }
 
-    private static Measured RunOurs(string commandLine, string recipe, string output, int threads)
+    private static MergeRow Measure(
+        MergeBenchmarkOptions options, MergeRecipe recipe, string recipePath, string output, int threads, bool cold, Measured? upstream, TextWriter log)
     {
-        string[] arguments = ["merge", recipe, output, "--threads", threads.ToString(System.Globalization.CultureInfo.InvariantCulture)];
-        return commandLine.EndsWith(".dll", StringComparison.Ordinal) ? Measured.Run("dotnet", [commandLine, .. arguments]) : Measured.Run(commandLine, arguments);
+        long bytes = recipe.InputFiles.Sum(file => new FileInfo(file).Length) + new FileInfo(recipe.InputFiles[0]).Length;
+        var ours = new List<Measured>();
+        var floor = new List<Measured>();
+        string[] arguments = ["merge", recipePath, output, "--threads", threads.ToString(System.Globalization.CultureInfo.InvariantCulture)];
+        for (int run = 0; run < options.Runs; run++)
+        {
+            if (!options.Model.Sparse)
+            {
+                Prepare(recipe, output, cold);
+                floor.Add(RunFloor(recipe, output));
+                Prepare(recipe, output, cold);
+            }
+
+            ours.Add(options.Program.Run(arguments));
+            log.WriteLine($"{recipe.Method}, {threads} thread(s){(cold ? ", cold" : "")}: {ours[^1].Seconds:0.00} s{(floor.Count > 0 ? $", floor {floor[^1].Seconds:0.00} s" : "")}");
+            Delete(output);
+        }
+
+        return new MergeRow(recipe.Method, threads, cold, bytes, ours, floor, upstream);
+    }
+
+    /// <summary>Null, with a line in the log, when it cannot do this recipe.</summary>
+    private static Measured? RunMergekit(string program, MergeRecipe recipe, string recipePath, string output, TextWriter log)
+    {
+        Prepare(recipe, output, cold: false);
+        try
+        {
+            Measured measured = Measured.Run(program, recipePath, output, "--lazy-unpickle", "--random-seed", "1");
+            log.WriteLine($"{recipe.Method}, mergekit: {measured.Seconds:0.0} s, {measured.CpuSeconds:0.0} CPU s");
+            return measured;
+        }
+        catch (MerganserException e)
+        {
+            log.WriteLine($"{recipe.Method}, no figure for mergekit: {e.Message}");
+            return null;
+        }
     }
 
     private static Measured RunFloor(MergeRecipe recipe, string output)

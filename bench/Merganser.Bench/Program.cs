@@ -71,36 +71,58 @@ static SyntheticModel Find(string size) =>
 
 static Command CreateMerge()
 {
-    var size = new Option<string[]>("--size") { Description = $"one or more of {string.Join(", ", SyntheticModel.All.Select(model => model.Size))}", DefaultValueFactory = _ => ["1.1b"], AllowMultipleArgumentsPerToken = true };
-    var methods = new Option<string>("--methods") { Description = "merge methods, separated by commas", DefaultValueFactory = _ => "linear,slerp,task_arithmetic,nearswap,dare_linear,dare_ties,ties,sce,breadcrumbs,breadcrumbs_ties,pcb,della,della_linear" };
+    string sizes = string.Join(", ", SyntheticModel.All.Where(model => !model.Sparse).Select(model => model.Size));
+    string sparseSizes = string.Join(", ", SyntheticModel.All.Where(model => model.Sparse).Select(model => model.Size));
+    var size = new Option<string>("--size") { Description = $"models to time, of {sizes}; separated by commas, empty for none", DefaultValueFactory = _ => "1.1b" };
+    var methods = new Option<string>("--methods") { Description = "merge methods to time, separated by commas", DefaultValueFactory = _ => "linear,slerp,task_arithmetic,nearswap,dare_linear,dare_ties,ties,sce,breadcrumbs,breadcrumbs_ties,pcb,della,della_linear" };
     var threads = new Option<string>("--threads") { Description = "numbers of threads, separated by commas", DefaultValueFactory = _ => "1,2" };
     var runs = new Option<int>("--runs") { Description = "runs of each", DefaultValueFactory = _ => 3 };
-    var cold = new Option<bool>("--cold") { Description = "drop the inputs from the page cache before each run" };
+    var cold = new Option<bool>("--cold") { Description = "also measure with the inputs, and those of the floor, dropped from the page cache before each run" };
+    var memory = new Option<string>("--memory") { Description = $"models whose peak memory is measured, of {sparseSizes}; separated by commas, empty for none", DefaultValueFactory = _ => "4gb,16gb" };
+    var memoryMethods = new Option<string>("--memory-methods") { Description = "merge methods whose peak memory is measured, separated by commas", DefaultValueFactory = _ => "linear,ties" };
     var work = new Option<string>("--work") { Description = "folder for models and outputs; models that are there are used", DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "merganser-bench") };
-    var cli = new Option<string>("--cli") { Description = "the command line to measure: Merganser.Cli.dll or a native binary", DefaultValueFactory = _ => DefaultCommandLine() };
+    var cli = new Option<string?>("--cli") { Description = "the command line to measure: Merganser.Cli.dll or a native binary; by default what ./merganser builds" };
     var output = new Option<string?>("--out") { Description = "also write the tables to this file" };
-    var command = new Command("merge", "Merges from disk to disk, side by side with cp + cat and, if it is on the PATH, mergekit") { size, methods, threads, runs, cold, work, cli, output };
+    var command = new Command("merge", "Merges from disk to disk, side by side with cp + cat and, if it is on the PATH, mergekit") { size, methods, threads, runs, cold, memory, memoryMethods, work, cli, output };
     command.SetAction(parsed =>
     {
+        MergeProgram program = parsed.GetValue(cli) is { } given ? MergeProgram.At(given) : MergeProgram.OfLauncher(Console.Error);
+        MergeBenchmarkOptions Options(string name, string wanted, string counts, int repeats, bool alsoCold) => new()
+        {
+            Model = Find(name),
+            Methods = Split(wanted),
+            Threads = [.. Split(counts).Select(int.Parse)],
+            Runs = repeats,
+            Cold = alsoCold,
+            Work = parsed.GetValue(work)!,
+            Program = program,
+        };
+
+        Directory.CreateDirectory(parsed.GetValue(work)!);
         using var page = new StringWriter();
         page.WriteLine("# Speed of merging, disk to disk");
         page.WriteLine();
         page.WriteLine("Written by `dotnet run -c Release --project bench/Merganser.Bench -- merge`.");
-        foreach (string name in parsed.GetValue(size)!)
+        MergeReport.WriteMachine(program, page);
+        foreach (string name in Split(parsed.GetValue(size)!))
         {
-            var options = new MergeBenchmarkOptions
-            {
-                Model = Find(name),
-                Methods = parsed.GetValue(methods)!.Split(','),
-                Threads = [.. parsed.GetValue(threads)!.Split(',').Select(int.Parse)],
-                Runs = parsed.GetValue(runs),
-                Cold = parsed.GetValue(cold),
-                Work = parsed.GetValue(work)!,
-                CommandLine = parsed.GetValue(cli)!,
-            };
-            Directory.CreateDirectory(options.Work);
+            MergeBenchmarkOptions options = Options(name, parsed.GetValue(methods)!, parsed.GetValue(threads)!, parsed.GetValue(runs), parsed.GetValue(cold));
             page.WriteLine();
-            MergeReport.Write(options, [.. MergeBenchmark.Run(options, Console.Error)], page);
+            MergeReport.WriteTimes(options, [.. MergeBenchmark.Run(options, Console.Error)], page);
+        }
+
+        string[] large = Split(parsed.GetValue(memory)!);
+        if (large.Length > 0)
+        {
+            var rows = new List<(SyntheticModel, MergeRow)>();
+            foreach (string name in large)
+            {
+                MergeBenchmarkOptions options = Options(name, parsed.GetValue(memoryMethods)!, "2", 1, alsoCold: false);
+                rows.AddRange(MergeBenchmark.Run(options, Console.Error).Select(row => (options.Model, row)));
+            }
+
+            page.WriteLine();
+            MergeReport.WriteMemory([.. rows], page);
         }
 
         Console.Write(page);
@@ -110,9 +132,4 @@ static Command CreateMerge()
     return command;
 }
 
-static string DefaultCommandLine()
-{
-    // bench runs from artifacts/bin/Merganser.Bench/<configuration>/; the command line is its sibling.
-    string configuration = new DirectoryInfo(AppContext.BaseDirectory).Name;
-    return Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Merganser.Cli", configuration, "Merganser.Cli.dll"));
-}
+static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

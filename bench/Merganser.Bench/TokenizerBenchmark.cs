@@ -32,7 +32,7 @@ internal static class TokenizerBenchmark
         if (options.Corpora.Contains("mix"))
             corpora.Add(TokenizerCorpus.Mixed(options.TextFolders));
         foreach (TokenizerCorpus corpus in corpora)
-            page.WriteLine(CultureInfo.InvariantCulture, $"- `{corpus.Name}`: {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Length} documents; {corpus.Source}.");
+            page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"- `{corpus.Name}`: {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Length} documents; {corpus.Source}."));
         page.WriteLine();
         page.WriteLine("| text | vocabulary | encoder | ids, 1 thread | ids, 2 threads (wall, both) | with offsets | count | times the peer (ids) |");
         page.WriteLine("|---|---|---|---|---|---|---|---|");
@@ -51,7 +51,7 @@ internal static class TokenizerBenchmark
                     bool isOurs = subject.Name == "Merganser";
                     if (!isOurs)
                         peer = Math.Max(peer, ids);
-                    page.WriteLine(CultureInfo.InvariantCulture, $"| {corpus.Name} | {name} | {subject.Name} | {ids:0.0} | {two:0.0} | {(offsets > 0 ? offsets.ToString("0.0", CultureInfo.InvariantCulture) : "–")} | {count:0.0} | {(isOurs && peer > 0 ? (ids / peer).ToString("0.0", CultureInfo.InvariantCulture) : "")} |");
+                    page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {corpus.Name} | {name} | {subject.Name} | {ids:0.0} | {two:0.0} | {(offsets > 0 ? offsets.ToString("0.0", CultureInfo.InvariantCulture) : "–")} | {count:0.0} | {(isOurs && peer > 0 ? (ids / peer).ToString("0.0", CultureInfo.InvariantCulture) : "")} |"));
                 }
             }
         }
@@ -71,7 +71,7 @@ internal static class TokenizerBenchmark
 
         string path = Path.Combine(options.Vocabularies, name, "tokenizer.json");
         if (File.Exists(path))
-            yield return FusedSubject.Load(name, path);
+            yield return new MerganserSubject(name, Merganser.Tokenizers.Tokenizer.Load(path));
     }
 
     /// <summary>The best rate of several runs over the corpus; 0 when the subject has no such call.</summary>

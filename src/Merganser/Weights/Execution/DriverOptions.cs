@@ -11,6 +11,9 @@ internal sealed class DriverOptions
     /// <summary>Bytes of one input that are read at a time.</summary>
     public int ChunkBytes { get; init; } = 128 << 10;
 
+    /// <summary>Inputs of one tensor that are read several times are mapped when they have at most so many bytes together.</summary>
+    public long MappedBytes { get; init; }
+
     /// <summary>True to look for NaN and infinities in the inputs.</summary>
     public bool CheckFinite { get; init; }
 

@@ -104,6 +104,7 @@ public static class MergeExecutor
         private DriverOptions DriverOptions() => new()
         {
             ChunkBytes = Math.Clamp(options.ChunkBytes, 4 << 10, 64 << 20),
+            MappedBytes = options.MappedBytes / Math.Max(1, options.Threads),
             CheckFinite = true,
             OnNonFinite = OnNonFinite,
             Moved = _progress.AddMoved,

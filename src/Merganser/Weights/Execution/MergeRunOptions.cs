@@ -9,6 +9,12 @@ public sealed record MergeRunOptions
     /// <summary>Bytes that whole-tensor methods may hold at the same time; default 1.5 GiB. Streaming methods need a few MB.</summary>
     public long MemoryBytes { get; init; } = 3L << 29;
 
+    /// <summary>
+    /// Bytes of inputs that all threads together may have mapped at a time, for methods that read tensors twice; default 512 MiB.
+    /// 0 to read only: a failing disk or a file server that goes away then gives an error where a mapping ends the process.
+    /// </summary>
+    public long MappedBytes { get; init; } = 1L << 29;
+
     /// <summary>The most tensor bytes in one output file; 0 for no limit. Default 5 GB.</summary>
     public long ShardBytes { get; init; } = 5_000_000_000;
 

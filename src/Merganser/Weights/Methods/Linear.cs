@@ -89,8 +89,20 @@ public sealed class Linear : MergeMethod
                 TensorPrimitives.Divide(output, sum, output);
         }
 
-        public bool TryApply(in BFloat16Tile tile) => !rounding.IsNarrow
-            && tile.Run(new WeightedSum(weights[0], weights[^1], weights.Length == 2, normalize ? sum : 1));
+        public bool TryApply(in BFloat16Tile tile)
+        {
+            if (rounding.IsNarrow)
+                return false;
+            bool divide = normalize && sum != 1;
+            if (weights.Length == 1)
+            {
+                var one = new WeightedOne(weights[0]);
+                return divide ? tile.Run(new Quotient<WeightedOne>(one, sum)) : tile.Run(one);
+            }
+
+            var two = new WeightedSum(weights[0], weights[1]);
+            return divide ? tile.Run(new Quotient<WeightedSum>(two, sum)) : tile.Run(two);
+        }
 
         /// <summary>The usual case in one visit of the output; the same operations in the same order.</summary>
         private void AddTwo(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> output)

@@ -70,14 +70,21 @@ public sealed class NearSwap : MergeMethod
         }
     }
 
-    /// <summary>The same arithmetic on stored bfloat16.</summary>
+    /// <summary>
+    /// The same arithmetic on stored bfloat16. The native minimum and maximum treat NaN otherwise, but a NaN or an infinity
+    /// still ends up in the result, and the executor looks there.
+    /// </summary>
     private readonly struct Blend(float t) : IElementOperator
     {
+        private readonly Vector256<float> _size = Vector256.Create(t);
+
+        public static bool ShowsNonFinite => true;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector256<float> Invoke(Vector256<float> origin, Vector256<float> first, Vector256<float> second)
         {
-            Vector256<float> weight = Vector256.Create(t) / Vector256.Max(Vector256.Abs(origin - first), Vector256.Create(1e-6f));
-            weight = Vector256.Min(Vector256.Max(weight, Vector256<float>.Zero), Vector256<float>.One);
+            Vector256<float> weight = _size / Vector256.MaxNative(Vector256.Abs(origin - first), Vector256.Create(1e-6f));
+            weight = Vector256.MinNative(Vector256.MaxNative(weight, Vector256<float>.Zero), Vector256<float>.One);
             return (weight * first) + ((Vector256<float>.One - weight) * origin);
         }
     }

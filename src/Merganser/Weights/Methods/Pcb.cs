@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Methods;
 
@@ -92,18 +93,26 @@ public sealed class Pcb : MergeMethod
         }
     }
 
-    private sealed class Pass(PcbBalance balance) : TensorScan
+    private sealed class Pass(PcbBalance balance) : TensorScan, IBFloat16Merger
     {
+        public bool TryApply(in BFloat16Tile tile) => false;
+
+        public bool TryScan(in BFloat16Tile tile) => balance.TryScan(tile);
+
         public override void Scan(in Tile tile) => balance.Scan(tile);
     }
 
-    private sealed class Merger(PcbBalance balance, float[] lambdas, Rounding rounding, bool scans) : TensorMerger
+    private sealed class Merger(PcbBalance balance, float[] lambdas, Rounding rounding, bool scans) : TensorMerger, IBFloat16Merger
     {
         public override bool IsStateless => !scans;
 
         public override ScanRequest NextScan() => scans ? balance.NextScan() : ScanRequest.None;
 
         public override void Scan(in Tile tile) => balance.Scan(tile);
+
+        public bool TryScan(in BFloat16Tile tile) => balance.TryScan(tile);
+
+        public bool TryApply(in BFloat16Tile tile) => !rounding.IsNarrow && balance.TryApply(tile, lambdas);
 
         public override void Apply(in Tile tile)
         {

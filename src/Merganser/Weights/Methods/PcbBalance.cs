@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
+using Merganser.Weights.Execution;
 using Merganser.Weights.Selection;
 
 namespace Merganser.Weights.Methods;
@@ -156,6 +157,13 @@ internal sealed class PcbBalance
         TensorPrimitives.Divide(output, total, output);
     }
 
+    /// <summary>Looks at a chunk of stored numbers; false when that cannot be done in this pass.</summary>
+    public bool TryScan(in BFloat16Tile tile) => _stage == Stage.Survey && tile.HasBase && _survey!.TryObserve(tile);
+
+    /// <summary>Merges a chunk of stored numbers; false when that cannot be done.</summary>
+    public bool TryApply(in BFloat16Tile tile, ReadOnlySpan<float> lambdas) =>
+        _tasks == 2 && _variant == PcbVariant.Main && tile.HasBase && PcbStoredMerge.Run(tile, Weighing(0, lambdas[0]), Weighing(1, lambdas[1]));
+
     /// <summary>The coefficients S of one task, for reports and tests.</summary>
     public void Scales(in Tile tile, Action<int, long, ReadOnlySpan<float>> receive)
     {
@@ -212,6 +220,8 @@ internal sealed class PcbBalance
             TensorPrimitives.Add(sum, tile.Model(task), sum);
     }
 
+    private PcbWeighing Weighing(int task, float lambda) => new((_low[task], Math.Max(_low[task], _high[task])), (_floor[task], _ceiling[task]), lambda, _tasks);
+
     private void ApplyMain(in Tile tile, ReadOnlySpan<float> lambdas)
     {
         Span<float> scratch = stackalloc float[2 * Tile.MaxElements];
@@ -224,7 +234,7 @@ internal sealed class PcbBalance
         for (int task = 0; task < _tasks; task++)
         {
             if (_ceiling[task] > _floor[task])
-                PcbKernel.Accumulate(tile.Model(task), sum, (_low[task], Math.Max(_low[task], _high[task])), (_floor[task], _ceiling[task]), lambdas[task], _tasks, output, total);
+                PcbKernel.Accumulate(tile.Model(task), sum, Weighing(task, lambdas[task]), output, total);
         }
 
         TensorPrimitives.Max(total, 1e-12f, total);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
+using Merganser.Weights.Execution;
 using Merganser.Weights.Selection;
 
 namespace Merganser.Weights.Methods;
@@ -17,6 +18,7 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
 {
     private readonly List<float[]> _sample = [];
     private readonly ConcurrentDictionary<int, PcbTally[]> _tallies = new();
+    private readonly ConcurrentDictionary<int, (PcbStoredTally One, PcbStoredTally Two)> _stored = new();
     private readonly PcbBracket[] _brackets = new PcbBracket[tasks];
     private long _sampled;
 
@@ -52,12 +54,32 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
     /// <summary>Counts a tile of changes and their sums.</summary>
     public void Observe(in Tile tile, ReadOnlySpan<float> sums)
     {
-        PcbTally[] tallies = _tallies.GetOrAdd(
-            Environment.CurrentManagedThreadId,
-            static (_, owner) => [.. owner._brackets.Select(bracket => new PcbTally(bracket, owner._brackets.Length, owner.Most))],
-            this);
+        PcbTally[] tallies = Tallies();
         for (int task = 0; task < tasks; task++)
             tallies[task].Observe(tile.Model(task), sums);
+    }
+
+    /// <summary>Counts a chunk of two stored models; false when the brackets or the number of models do not suit.</summary>
+    public unsafe bool TryObserve(in BFloat16Tile tile)
+    {
+        if (tasks != 2 || !Array.TrueForAll(_brackets, bracket => PcbStoredTally.Suits(bracket)))
+            return false;
+        PcbTally[] tallies = Tallies();
+        (PcbStoredTally one, PcbStoredTally two) = _stored.GetOrAdd(
+            Environment.CurrentManagedThreadId, (_, all) => (new PcbStoredTally(_brackets[0], tasks, all[0]), new PcbStoredTally(_brackets[1], tasks, all[1])), tallies);
+        int whole = tile.Count & -StoredBits.Width;
+        PcbStored.Observe(tile.Base, tile.Model(0), tile.Model(1), whole, one, two);
+        if (whole == tile.Count)
+            return true;
+        ushort* rest = stackalloc ushort[3 * StoredBits.Width];
+        StoredRest.Copy(tile.Base, tile.Model(0), tile.Model(1), whole, tile.Count, rest);
+        PcbStored.Observe(rest, rest + StoredBits.Width, rest + (2 * StoredBits.Width), StoredBits.Width, one, two);
+
+        // The zeros that fill the vector are not elements.
+        int padding = StoredBits.Width - tile.Count + whole;
+        one.Count(-padding, -padding);
+        two.Count(-padding, -padding);
+        return true;
     }
 
     /// <summary>The bounds of |T| of one task; null when the brackets missed them.</summary>
@@ -108,6 +130,11 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
     }
 
     private int Most => most;
+
+    private PcbTally[] Tallies() => _tallies.GetOrAdd(
+        Environment.CurrentManagedThreadId,
+        static (_, owner) => [.. owner._brackets.Select(bracket => new PcbTally(bracket, owner._brackets.Length, owner.Most))],
+        this);
 
     private static (float Floor, float Ceiling)? Within(float floor, float ceiling, in PcbBracket bracket)
     {

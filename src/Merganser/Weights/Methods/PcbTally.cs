@@ -87,6 +87,24 @@ internal sealed class PcbTally(PcbBracket bracket, int tasks, int most)
         Products = (Products.Zeros + Vector256.Sum(zeros) - padding, Products.Below + Vector256.Sum(lower));
     }
 
+    /// <summary>Adds counts of P below the bracket and of changes of 0, where the bracket of the lower bound is 0 alone.</summary>
+    public void Add(long lower, long zeros)
+    {
+        Products = (Products.Zeros, Products.Below + lower);
+        Small = (Small.Below, Small.NotAbove + zeros);
+    }
+
+    /// <summary>Keeps an element as one that may have the bound of P, or the greatest P.</summary>
+    public void Keep(float change, float sum, bool isTop) =>
+        (isTop ? Tops : Floors).Add(((ulong)BitConverter.SingleToUInt32Bits(change) << 32) | BitConverter.SingleToUInt32Bits(sum));
+
+    /// <summary>Counts a size, if it is not below the bracket of the upper bound.</summary>
+    public void TakeLarge(float size)
+    {
+        if (size >= bracket.HighFrom)
+            KeepLarge(size, BitConverter.SingleToUInt32Bits(size));
+    }
+
     private static void Keep(TallyList list, Vector256<float> change, Vector256<float> sum, uint lanes)
     {
         for (; lanes != 0; lanes &= lanes - 1)

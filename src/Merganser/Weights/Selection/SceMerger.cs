@@ -1,14 +1,23 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
+using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Selection;
 
 /// <summary>Merges one tensor by select, calculate, erase; the rules are in the documentation of <see cref="Methods.Sce"/>.</summary>
-internal sealed unsafe class SceMerger : TensorMerger
+internal sealed unsafe class SceMerger : TensorMerger, IBFloat16Merger
 {
     private const float SmallestSum = 1e-6f;
 
+    private const int Pair = 2;
+
     private readonly MagnitudeSelect? _select;
+    private readonly double _topk;
+
+    // Stored pairs are surveyed instead of scanned twice; null when that is out of the question.
+    private SceSurvey? _survey;
+    private TieCut? _ties;
     private readonly bool _selectsDeltas;
     private readonly Rounding _rounding;
     private readonly double[] _squares;
@@ -16,6 +25,7 @@ internal sealed unsafe class SceMerger : TensorMerger
     private readonly long _count;
     private MagnitudeCut _cut;
     private Stage _stage;
+    private bool _isSampled;
 
     /// <summary>Makes a merger.</summary>
     /// <param name="count">Elements of the tensor.</param>
@@ -26,12 +36,17 @@ internal sealed unsafe class SceMerger : TensorMerger
     public SceMerger(long count, int models, double topk, bool selectsDeltas, Rounding rounding)
     {
         _count = count;
+        _topk = topk;
         _selectsDeltas = selectsDeltas;
         _rounding = rounding;
         _squares = new double[models];
         Weights = new float[models];
         if (topk < 1)
             _select = new MagnitudeSelect(count, varied => (long)(topk * varied));
+        if (models == Pair && !rounding.IsNarrow)
+            _survey = new SceSurvey();
+        if (topk >= 1)
+            _survey?.SelectAll();
     }
 
     private enum Stage
@@ -50,10 +65,24 @@ internal sealed unsafe class SceMerger : TensorMerger
     /// <inheritdoc/>
     public override ScanRequest NextScan()
     {
+        if (_survey is { IsUsed: true } && EndSurvey())
+        {
+            _stage = Stage.Done;
+            Weigh();
+            return ScanRequest.None;
+        }
+
         if (_stage == Stage.Selecting)
         {
             if (_select?.NextScan() is { } request && request != ScanRequest.None)
+            {
+                if (_isSampled && _survey is { IsReady: false })
+                    _survey.Bracket(_topk);
                 return request;
+            }
+
+            if (_select is not null)
+                _survey = null;
             _stage = Stage.Squaring;
             BeginPass();
             return ScanRequest.Full;
@@ -71,7 +100,14 @@ internal sealed unsafe class SceMerger : TensorMerger
         Differences(tile);
         if (_stage == Stage.Selecting)
         {
-            _select!.Scan(Variances(tile));
+            Span<float> variances = Variances(tile);
+            _select!.Scan(variances);
+            if (_select.IsSampling && _survey is not null)
+            {
+                _survey.Sample(variances);
+                _isSampled = true;
+            }
+
             return;
         }
 
@@ -99,6 +135,49 @@ internal sealed unsafe class SceMerger : TensorMerger
             inputs[model] = new WeightedInput(TaskVectorKernels.Pointer(tile.Model(model)), 1, Weights[model]);
         TaskVectorKernels.AddElectedMean(
             TaskVectorKernels.Pointer(tile.Base), inputs, _selectsDeltas ? SmallestSum : 0, TaskVectorKernels.Pointer(tile.Output), tile.Count);
+    }
+
+    /// <inheritdoc/>
+    public bool TryScan(in BFloat16Tile tile)
+    {
+        if (_survey is not { IsReady: true } || !tile.HasBase)
+            return false;
+        _survey.Observe(tile.Base, tile.Model(0), tile.Model(1), tile.Count);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool TryApply(in BFloat16Tile tile)
+    {
+        if (_squares.Length != Pair || _rounding.IsNarrow || !tile.HasBase || (_select is not null && _selectsDeltas && _ties is null))
+            return false;
+        TieCut before = _ties ?? new TieCut(0, 1, 1);
+        TieCut ties = _selectsDeltas ? before : new TieCut(0, 1, 1);
+        var divisors = new SceDivisors(Weights[0], Weights[1], _selectsDeltas ? SmallestSum : 0);
+        if (!SceStored.Apply(tile, ref ties, divisors))
+            return false;
+        if (_ties is not null && _selectsDeltas)
+            _ties = ties;
+        return true;
+    }
+
+    private bool EndSurvey()
+    {
+        SceSurvey survey = _survey!;
+        _survey = null;
+        if (_select is not null)
+        {
+            _ties = survey.Resolve((long)(_topk * survey.Varied(_count)));
+            if (_ties is null)
+            {
+                survey.Release();
+                return false;
+            }
+        }
+
+        (_squares[0], _squares[1]) = survey.Squares;
+        survey.Release();
+        return true;
     }
 
     private void BeginPass()
@@ -203,7 +282,16 @@ internal sealed unsafe class SceMerger : TensorMerger
         if (_select is null)
             return;
         Span<float> selected = Variances(tile);
-        _cut.Keep(selected);
+        if (_ties is { } ties)
+        {
+            ties.Keep(selected);
+            _ties = ties;
+        }
+        else
+        {
+            _cut.Keep(selected);
+        }
+
         for (int model = 0; model < _squares.Length; model++)
             TaskVectorKernels.KeepWhereNotZero(TaskVectorKernels.Pointer(tile.Model(model)), selected);
     }

@@ -34,8 +34,10 @@ internal sealed class GramMatrix(int count)
     public void Clear() => Array.Clear(_products);
 
     /// <summary>Adds the products of vectors i and j over some elements.</summary>
-    public void Add(int i, int j, ReadOnlySpan<float> x, ReadOnlySpan<float> y) =>
-        _products[(Math.Max(i, j) * count) + Math.Min(i, j)] += Reductions.Dot(x, y);
+    public void Add(int i, int j, ReadOnlySpan<float> x, ReadOnlySpan<float> y) => Set(i, j, this[i, j] + Reductions.Dot(x, y));
+
+    /// <summary>Replaces the product of vectors i and j.</summary>
+    public void Set(int i, int j, double product) => _products[(Math.Max(i, j) * count) + Math.Min(i, j)] = product;
 }
 
 /// <summary>
@@ -87,13 +89,29 @@ internal sealed class GramMerger(int count, bool baseFirst, Rounding rounding, F
         rounding.Apply(output);
     }
 
+    public bool ReadsAgain => true;
+
     public bool TryApply(in BFloat16Tile tile)
     {
         if (rounding.IsNarrow || count != 2)
             return false;
         if (baseFirst)
             return tile.Run(new WeightedBase(_factors![0], _factors[1]));
-        return !tile.HasBase && tile.Run(new WeightedSum(_factors![0], _factors[1], hasSecond: true, divisor: 1));
+        return !tile.HasBase && tile.Run(new WeightedSum(_factors![0], _factors[1]));
+    }
+
+    public bool TryScan(in BFloat16Tile tile)
+    {
+        // Exact sums where rounding is imitated bit by bit.
+        if (rounding.IsNarrow || count != 2 || (!baseFirst && tile.HasBase))
+            return false;
+        double aa = _gram[0, 0], ab = _gram[1, 0], bb = _gram[1, 1];
+        if (!tile.AddProducts(ref aa, ref ab, ref bb))
+            return false;
+        _gram.Set(0, 0, aa);
+        _gram.Set(1, 0, ab);
+        _gram.Set(1, 1, bb);
+        return true;
     }
 
     private Span<float> Vector(in Tile tile, int index) => !baseFirst ? tile.Model(index) : index == 0 ? tile.Base : tile.Model(index - 1);

@@ -16,6 +16,7 @@ public sealed class BFloat16KernelTests
     [InlineData("task_arithmetic", "base", "weight: 0.3, lambda: 0.7", 2)]
     [InlineData("task_arithmetic", "base", "weight: 0.3", 1)]
     [InlineData("nearswap", "base", "t: 0.01", 1)]
+    [InlineData("pcb", "base", "pcb_ratio: 0.2", 2)]
     public void Working_on_stored_bfloat16_gives_the_bits_of_working_on_float32_tiles(string method, string baseModel, string parameters, int models)
     {
         using var folder = new TemporaryFolder();

@@ -1,0 +1,46 @@
+using System.Runtime.Intrinsics;
+
+namespace Merganser.Weights.Methods;
+
+/// <summary>The tally of one task over stored numbers: what <see cref="PcbStored"/> counts, and where the elements go that it leaves open.</summary>
+internal sealed class PcbStoredTally(PcbBracket bracket, int tasks, PcbTally tally)
+{
+    /// <summary>The greatest P so far, from below.</summary>
+    public float Best { get; private set; } = bracket.Ceiling;
+
+    /// <summary>False for brackets that the rough bounds do not suit: sizes that are never 0, or a bound of P that is not positive.</summary>
+    public static bool Suits(in PcbBracket bracket) => bracket is { LowFrom: 0, LowTo: 0, FloorFrom: > 1e-30f, Ceiling: > 0 } && bracket.Ceiling < 1e30f;
+
+    /// <summary>The limits for the next run.</summary>
+    public PcbLimits Limits()
+    {
+        float cap = MathF.Sqrt(PcbKernel.Power(tasks));
+        float ratio = bracket.LeastInverse / bracket.MostInverse;
+        return new PcbLimits
+        {
+            Inverse = Vector256.Create(bracket.MostInverse * cap),
+            Cap = Vector256.Create(cap),
+            Spread = Vector256.Create(-(1 - (ratio * ratio)) * 0.6931472f * 1.0001f),
+            From = Vector256.Create(bracket.FloorFrom * (1 - PcbStored.Slack)),
+            To = Vector256.Create(bracket.FloorTo * (1 + PcbStored.Slack)),
+            Large = Vector256.Create(bracket.HighFrom),
+        }.With(Best);
+    }
+
+    /// <summary>Adds counts of P below the bracket and of changes of 0.</summary>
+    public void Count(long lower, long zeros) => tally.Add(lower, zeros);
+
+    /// <summary>Takes an element whose P lies between two bounds.</summary>
+    public void Take(float change, float sum, float least, float most, bool isCounted)
+    {
+        tally.TakeLarge(Math.Abs(change));
+        if (!isCounted && most < bracket.FloorFrom * (1 - PcbStored.Slack))
+            tally.Add(1, 0);
+        else if (!isCounted && least <= bracket.FloorTo * (1 + PcbStored.Slack))
+            tally.Keep(change, sum, isTop: false);
+        if (most < Best * (1 - PcbStored.Slack))
+            return;
+        tally.Keep(change, sum, isTop: true);
+        Best = Math.Max(Best, least * (1 - PcbStored.Slack));
+    }
+}
