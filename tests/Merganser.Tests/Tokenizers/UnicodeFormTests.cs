@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Merganser.Tokenizers;
-using Xunit;
 
 namespace Merganser.Tests.Tokenizers;
 
