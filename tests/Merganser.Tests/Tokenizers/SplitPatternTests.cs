@@ -105,7 +105,7 @@ public sealed class SplitPatternTests
         SplitPattern ours = SplitPattern.Regex(pattern);
         try
         {
-            using PatternSearch search = ours.Search(text);
+            PatternSearch search = ours.Search(text, ours.Rent());
             while (search.MoveNext())
             {
             }
@@ -148,7 +148,7 @@ public sealed class SplitPatternTests
     {
         byte[] bytes = System.Text.Encoding.UTF8.GetBytes(text);
         var found = new List<string>();
-        using PatternSearch search = pattern.Search(bytes);
+        PatternSearch search = pattern.Search(bytes, pattern.Rent());
         while (search.MoveNext())
             found.Add(System.Text.Encoding.UTF8.GetString(bytes[search.Start..search.End]));
         return found;
@@ -171,7 +171,7 @@ public sealed class SplitPatternTests
         }
 
         var found = new List<(int, int)>();
-        using PatternSearch search = ours.Search(bytes);
+        PatternSearch search = ours.Search(bytes, ours.Rent());
         while (search.MoveNext())
             found.Add((search.Start, search.End));
         if (!expected.SequenceEqual(found))

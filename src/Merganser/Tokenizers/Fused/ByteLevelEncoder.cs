@@ -104,10 +104,14 @@ internal sealed class ByteLevelEncoder(ByteLevelPlan plan) : FusedEncoder
     /// <summary>Widens a range to the characters that it touches; words begin and end at characters.</summary>
     private static (int Start, int End) WholeCharacters(ReadOnlySpan<byte> word, int start, int end)
     {
-        while (start > 0 && (word[start] & 0xC0) == 0x80)
-            start--;
-        while (end < word.Length && (word[end] & 0xC0) == 0x80)
-            end++;
+        if (start < word.Length)
+            start = Utf8.StartAt(word, start);
+        if (end > 0)
+        {
+            int last = Utf8.StartAt(word, end - 1);
+            end = last + Utf8.LengthAt(word, last, word.Length);
+        }
+
         return (start, end);
     }
 }

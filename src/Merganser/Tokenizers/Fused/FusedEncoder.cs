@@ -53,7 +53,7 @@ internal abstract class FusedEncoder
             Vector128<byte> key = WordCache.Key(word);
             ref WordCache.Slot slot = ref Unsafe.Add(ref _cache.FirstSlot, WordCache.Place(key, _cache.Shift));
             if (slot.Key != key)
-                slot = ref Unsafe.Add(ref slot, 1);
+                WordCache.Promote(ref slot, key);
             if (slot.Key == key)
             {
                 ReadOnlySpan<int> packed = slot.Count > WordCache.InlineLimit ? _cache.Pooled(slot) : MemoryMarshal.CreateReadOnlySpan(ref slot.First, slot.Count);
@@ -117,7 +117,7 @@ internal abstract class FusedEncoder
                 Vector128<byte> key = WordCache.Key(ref Unsafe.Add(ref bytes, start), length);
                 ref WordCache.Slot slot = ref Unsafe.Add(ref slots, WordCache.Place(key, shift));
                 if (slot.Key != key)
-                    slot = ref Unsafe.Add(ref slot, 1);
+                    WordCache.Promote(ref slot, key);
                 if (slot.Key == key && slot.Count <= WordCache.InlineLimit)
                 {
                     // All three are written; those beyond the count are overwritten by the next word.
@@ -159,7 +159,7 @@ internal abstract class FusedEncoder
                 Vector128<byte> key = WordCache.Key(ref Unsafe.Add(ref bytes, start), length);
                 ref WordCache.Slot slot = ref Unsafe.Add(ref slots, WordCache.Place(key, shift));
                 if (slot.Key != key)
-                    slot = ref Unsafe.Add(ref slot, 1);
+                    WordCache.Promote(ref slot, key);
                 if (slot.Key == key && slot.Count <= WordCache.InlineLimit)
                 {
                     int count = tokens.Count;

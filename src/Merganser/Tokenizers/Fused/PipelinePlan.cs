@@ -104,7 +104,12 @@ internal sealed class PipelinePlan : FusedPlan
 
         if (!model.Vocabulary.TryGetId("\u2581", out _))
             return null; // the marker would be unknown and could be fused with what is before it
-        return new PipelinePlan(normalizer, preTokenizer, model, WordCuts.BetweenStrangers(model.Vocabulary))
+        // With all bytes there nothing is unknown. Else unknown characters may be fused, and without an unknown token dropped
+        // ones move the ranges behind them.
+        bool knowsAll = model.ByteFallback && !byteIds.Contains(-1);
+        if (!knowsAll && (model.ByteFallback || unknown < 0))
+            return null;
+        return new PipelinePlan(normalizer, preTokenizer, model, WordCuts.BetweenStrangers(model.Vocabulary, keepsUnknown: !knowsAll && model.FuseUnk))
         {
             InnerNormalizer = inner,
             IsFirstSpecial = isFirstSpecial,

@@ -7,7 +7,7 @@ namespace Merganser.Tokenizers;
 /// <summary>
 /// Remembers the tokens of words (any bytes that are always encoded alike) on one thread. Words of up to 15 bytes are
 /// compared as one 128-bit value with the length in the last byte; a token is its id and, in the upper byte, where it begins
-/// and ends. Two slots per place, the newer first. When the memory for long entries is full everything is forgotten.
+/// and ends. Two slots per place, the one used last first. When the memory for long entries is full everything is forgotten.
 /// </summary>
 internal sealed class WordCache
 {
@@ -77,6 +77,15 @@ internal sealed class WordCache
         ulong mixed = (low * 0x9E3779B97F4A7C15) ^ (high * 0xC2B2AE3D27D4EB4F);
         mixed = (mixed ^ (mixed >> 32)) * 0x9E3779B97F4A7C15;
         return (int)(mixed >> shift) << 1;
+    }
+
+    /// <summary>Exchanges the two slots of a place when the key is in the second, so that the one used longer ago is given up.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Promote(ref Slot first, Vector128<byte> key)
+    {
+        ref Slot second = ref Unsafe.Add(ref first, 1);
+        if (second.Key == key)
+            (first, second) = (second, first);
     }
 
     /// <summary>The packed tokens of a slot that holds more than three.</summary>

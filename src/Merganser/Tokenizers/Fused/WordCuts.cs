@@ -29,7 +29,9 @@ internal sealed class WordCuts
     }
 
     /// <summary>Cuts between bytes that lie side by side in no token; the marker of spaces counts as a space and as itself.</summary>
-    public static WordCuts BetweenStrangers(Vocabulary vocabulary)
+    /// <param name="vocabulary">The tokens.</param>
+    /// <param name="keepsUnknown">Whether to cut only beside ASCII characters that are tokens, so that unknown ones stay together.</param>
+    public static WordCuts BetweenStrangers(Vocabulary vocabulary, bool keepsUnknown)
     {
         var cuts = new WordCuts();
         Array.Fill(cuts._cut, true);
@@ -37,6 +39,15 @@ internal sealed class WordCuts
         {
             for (int after = 0x80; after < 0xC0; after++)
                 cuts._cut[(before << 8) | after] = false; // inside a character
+        }
+
+        if (keepsUnknown)
+        {
+            bool[] known = new bool[256];
+            for (int value = 0; value < 0x80; value++)
+                known[value] = value == ' ' || vocabulary.TryGetId([(byte)value], out _);
+            for (int pair = 0; pair < cuts._cut.Length; pair++)
+                cuts._cut[pair] &= known[pair >> 8] || known[pair & 0xFF];
         }
 
         for (int id = 0; id < vocabulary.IdLimit; id++)

@@ -25,9 +25,15 @@ public sealed class ReplaceNormalizer : Normalizer
     {
         ArgumentNullException.ThrowIfNull(text);
         ReadOnlySpan<byte> bytes = text.Bytes;
-        using PatternSearch search = Pattern.Search(bytes);
-        if (!search.MoveNext())
-            return;
+        PatternMatcher? matcher = Pattern.Rent();
+        PatternSearch search = Pattern.Search(bytes, matcher);
+        if (search.MoveNext())
+            Replace(text, bytes, ref search);
+        Pattern.Return(matcher);
+    }
+
+    private void Replace(NormalizedText text, ReadOnlySpan<byte> bytes, ref PatternSearch search)
+    {
         TextEditor editor = text.BeginEdit();
         int copied = 0;
         do

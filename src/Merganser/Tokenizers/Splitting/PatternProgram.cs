@@ -81,7 +81,7 @@ internal struct PatternInstruction
 /// <summary>A compiled regular expression. Immutable; matching happens in a <see cref="PatternMatcher"/>.</summary>
 internal sealed class PatternProgram(PatternInstruction[] instructions, int start, string text)
 {
-    private PatternMatcher? _idle;
+    private IdlePool<PatternMatcher>? _matchers;
 
     public PatternInstruction[] Instructions { get; } = instructions;
 
@@ -105,8 +105,6 @@ internal sealed class PatternProgram(PatternInstruction[] instructions, int star
     /// <summary>Whether something that may match nothing is repeated: then failures cannot be carried from match to match.</summary>
     public required bool HasEmptyLoops { get; init; }
 
-    /// <summary>A matcher for one thread; give it back with <see cref="Return"/>.</summary>
-    public PatternMatcher Rent() => Interlocked.Exchange(ref _idle, null) ?? new PatternMatcher(this);
-
-    public void Return(PatternMatcher matcher) => Volatile.Write(ref _idle, matcher);
+    /// <summary>Matchers; each serves one thread at a time.</summary>
+    public IdlePool<PatternMatcher> Matchers => _matchers ??= new IdlePool<PatternMatcher>(() => new PatternMatcher(this));
 }

@@ -8,22 +8,21 @@ internal ref struct PatternSearch
 {
     private readonly ReadOnlySpan<byte> _text;
     private readonly ReadOnlySpan<byte> _literal;
-    private readonly PatternProgram? _program;
-    private PatternMatcher? _matcher;
+    private readonly PatternMatcher? _matcher;
     private int _next;
     private int _lastEnd;
 
-    public PatternSearch(ReadOnlySpan<byte> text, byte[] literal, PatternProgram? program)
+    /// <summary>Begins to search.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="literal">What is looked for if there is no matcher.</param>
+    /// <param name="matcher">The matcher of a regular expression, which serves no other search meanwhile.</param>
+    public PatternSearch(ReadOnlySpan<byte> text, byte[] literal, PatternMatcher? matcher)
     {
         _text = text;
         _literal = literal;
-        _program = program;
+        _matcher = matcher;
         _lastEnd = -1;
-        if (program is not null)
-        {
-            _matcher = program.Rent();
-            _matcher.Begin(text.Length);
-        }
+        matcher?.Begin(text.Length);
     }
 
     /// <summary>The first byte of the match.</summary>
@@ -60,13 +59,6 @@ internal ref struct PatternSearch
 
         _next = _text.Length + 1;
         return false;
-    }
-
-    public void Dispose()
-    {
-        if (_matcher is not null)
-            _program!.Return(_matcher);
-        _matcher = null;
     }
 
     private bool MoveToLiteral()

@@ -14,7 +14,7 @@ public sealed class SplitPattern
     private readonly byte[] _literal = [];
     private readonly Lazy<PatternProgram>? _program;
     private readonly SplitScanner? _scanner;
-    private ScanWindow? _idleWindow;
+    private readonly IdlePool<ScanWindow>? _windows;
 
     private SplitPattern(string text, bool isRegex)
     {
@@ -27,6 +27,8 @@ public sealed class SplitPattern
         }
 
         _scanner = SplitScanner.TryCreate(text);
+        if (_scanner is not null)
+            _windows = new IdlePool<ScanWindow>(() => new ScanWindow());
         _program = new Lazy<PatternProgram>(() => PatternCompiler.Compile(text));
         // A known pattern is right; it is compiled only if something asks for more than its scanner does.
         if (_scanner is null)
@@ -57,8 +59,20 @@ public sealed class SplitPattern
     /// <summary>The compiled expression; null for a literal.</summary>
     internal PatternProgram? Program => _program?.Value;
 
+    /// <summary>Borrows what searching needs: null for a literal. Give it back with <see cref="Return"/>.</summary>
+    internal PatternMatcher? Rent() => Program?.Matchers.Rent();
+
+    /// <summary>Gives back what was borrowed.</summary>
+    internal void Return(PatternMatcher? matcher)
+    {
+        if (matcher is not null)
+            Program!.Matchers.Return(matcher);
+    }
+
     /// <summary>Begins to look for the matches in a text.</summary>
-    internal PatternSearch Search(ReadOnlySpan<byte> text) => new(text, _literal, Program);
+    /// <param name="text">The text.</param>
+    /// <param name="matcher">What <see cref="Rent"/> gave.</param>
+    internal PatternSearch Search(ReadOnlySpan<byte> text, PatternMatcher? matcher) => new(text, _literal, matcher);
 
     /// <summary>Cuts all pieces of a text at the matches.</summary>
     internal void Split(PreTokenizedText text, SplitBehavior behavior, bool invert)
@@ -72,22 +86,24 @@ public sealed class SplitPattern
             return;
         }
 
+        PatternMatcher? matcher = Rent();
         for (int piece = 0; piece < text.Count; piece++)
         {
             (int start, int end) = text.Bounds(piece);
             var sink = new PieceSink(text, behavior, invert, start);
-            using PatternSearch search = Search(text.Bytes[start..end]);
+            PatternSearch search = Search(text.Bytes[start..end], matcher);
             while (search.MoveNext())
                 sink.Match(start + search.Start, start + search.End);
             sink.Finish(end);
         }
 
+        Return(matcher);
         text.EndSplit();
     }
 
     private void Scan(PreTokenizedText text, SplitScanner scanner)
     {
-        ScanWindow window = Interlocked.Exchange(ref _idleWindow, null) ?? new ScanWindow();
+        ScanWindow window = _windows!.Rent();
         for (int piece = 0; piece < text.Count; piece++)
         {
             (int start, int end) = text.Bounds(piece);
@@ -106,6 +122,6 @@ public sealed class SplitPattern
             }
         }
 
-        Volatile.Write(ref _idleWindow, window);
+        _windows.Return(window);
     }
 }

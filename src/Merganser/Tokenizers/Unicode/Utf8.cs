@@ -51,6 +51,19 @@ internal static class Utf8
         return length;
     }
 
+    /// <summary>Where the character of a byte begins; a byte that belongs to none is one of its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int StartAt(ReadOnlySpan<byte> text, int index)
+    {
+        if (!IsContinuation(text[index]))
+            return index;
+        int limit = Math.Max(0, index - 3);
+        int start = index;
+        while (start > limit && IsContinuation(text[start]))
+            start--;
+        return start + LengthAt(text, start, text.Length) > index ? start : index;
+    }
+
     /// <summary>The number of code points.</summary>
     public static int Count(ReadOnlySpan<byte> text)
     {
