@@ -168,7 +168,8 @@ internal sealed partial class PairCounts
     {
         if (change.Sequences > 0)
         {
-            if (_table.Weight(change.Slot) > 0)
+            // Sequences of weight 0 make no candidate, but a pair that is merged by name is merged in them, too.
+            if (!KeepsMergedWeights || _table.Weight(change.Slot) > 0)
                 Register(key, change.Slot, change.Entry);
             else
                 FreeEntry(change.Entry);

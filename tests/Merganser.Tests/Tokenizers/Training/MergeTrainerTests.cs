@@ -10,12 +10,12 @@ public sealed class MergeTrainerTests
         Gen.Select(Gen.String[Gen.Char["abcé漢"], 1, 9], Gen.Long[1, 20]).Array[1, 30].Select(words => WordCounts.From(words.Select(word => new KeyValuePair<string, long>(word.Item1, word.Item2))));
 
     private static readonly Gen<BpeTrainer> Trainers =
-        Gen.Select(Gen.Int[30, 90], Gen.OneOfConst("", "##"), Gen.OneOfConst("", "</w>"), Gen.Int[0, 3], Gen.Int[0, 8], Gen.Int[0, 5]).Select((size, prefix, suffix, least, length, limit) => new BpeTrainer
+        Gen.Select(Gen.Int[30, 90], Gen.Bool, Gen.Bool, Gen.Int[0, 3], Gen.Int[0, 8], Gen.Int[0, 5]).Select((size, hasPrefix, hasSuffix, least, length, limit) => new BpeTrainer
         {
             VocabularySize = size,
             SpecialTokens = ["<s>", "a"],
-            ContinuingSubwordPrefix = prefix,
-            EndOfWordSuffix = suffix,
+            ContinuingSubwordPrefix = hasPrefix ? "##" : "",
+            EndOfWordSuffix = hasSuffix ? "</w>" : "",
             MinFrequency = least,
             MaxTokenLength = length == 0 ? null : length,
             LimitAlphabet = limit == 0 ? null : limit,
