@@ -124,7 +124,7 @@ internal static class MergeVerb
 
                 MergeRunOptions options = RecipeMerge.ForStep(step, running);
                 MergeReport report;
-                using (new RunDisplay("merge", options.Progress, parsed.InvocationConfiguration.Error))
+                using (new RunDisplay("merge", options.Progress, parsed.GetValue(quiet) ? TextWriter.Null : parsed.InvocationConfiguration.Error))
                     report = MergeExecutor.Run(plan, step.Folder, options);
                 display.Report(report, name);
             }

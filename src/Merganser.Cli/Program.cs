@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using System.Runtime.InteropServices;
 using Merganser.Weights.Recipes;
 
 namespace Merganser.Cli;
@@ -8,7 +9,14 @@ namespace Merganser.Cli;
 /// <summary>Builds the command tree from the verbs, runs it and turns failures into one line and an exit code.</summary>
 internal static class Program
 {
-    private static int Main(string[] args) => Run(args, Console.Out, Console.Error);
+    /// <summary>The signal of a file that grows beyond a limit of the shell; handled, so that the write fails with an error that can be told.</summary>
+    private const PosixSignal FileSizeLimit = (PosixSignal)25;
+
+    private static int Main(string[] args)
+    {
+        using PosixSignalRegistration? limit = OperatingSystem.IsLinux() ? PosixSignalRegistration.Create(FileSizeLimit, static signal => signal.Cancel = true) : null;
+        return Run(args, Console.Out, Console.Error);
+    }
 
     /// <summary>Runs a command line: 0 when it worked, 1 when an input cannot be used, 2 when the command line is wrong, 130 when it was stopped.</summary>
     internal static int Run(string[] args, TextWriter output, TextWriter error)
@@ -29,6 +37,11 @@ internal static class Program
         catch (MerganserException e)
         {
             error.WriteLine(parsed.GetValue(debug) ? e.ToString() : $"merganser: {e.Message}");
+            return 1;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            error.WriteLine(parsed.GetValue(debug) ? e.ToString() : $"merganser: {e.Message.ReplaceLineEndings(" ")}");
             return 1;
         }
         catch (OperationCanceledException)

@@ -187,9 +187,9 @@ public sealed class CheckpointWriter : IDisposable
         {
             action();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentOutOfRangeException)
         {
-            throw new MerganserException($"{path}: {what}: {e.Message}", e);
+            throw new MerganserException($"{path}: {what}: {(e is ArgumentOutOfRangeException ? "it would be too large for this file system" : e.Message)}", e);
         }
     }
 }

@@ -1,6 +1,5 @@
 using CsCheck;
 using Merganser.Tokenizers;
-using Xunit;
 
 namespace Merganser.Tests.Tokenizers;
 

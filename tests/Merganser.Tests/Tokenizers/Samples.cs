@@ -1,6 +1,5 @@
 using System.Globalization;
 using Merganser.Tokenizers;
-using Xunit;
 
 namespace Merganser.Tests.Tokenizers;
 

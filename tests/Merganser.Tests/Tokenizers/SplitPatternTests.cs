@@ -1,8 +1,6 @@
-using System.Text;
 using System.Text.RegularExpressions;
 using CsCheck;
 using Merganser.Tokenizers;
-using Xunit;
 
 namespace Merganser.Tests.Tokenizers;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Merganser.Tokenizers;
-using Xunit;
 
 namespace Merganser.Tests.Tokenizers;
 
@@ -100,6 +99,24 @@ public sealed class UnicodeFormTests
         Assert.Equal(UnicodeCategory.UppercaseLetter, UnicodeTable.Category(0x1C89)); // new in 16.0
         Assert.Equal(UnicodeCategory.OtherNotAssigned, UnicodeTable.Category(0x20C1)); // new in 17.0
         Assert.False(UnicodeTable.IsWhiteSpace(0x1C) || UnicodeTable.IsWhiteSpace(0x200B) || UnicodeTable.IsWhiteSpace(0x180E));
+    }
+
+    [Fact]
+    public void What_a_walk_over_all_code_points_leaves_out_is_like_what_it_visits()
+    {
+        int visited = 0;
+        for (int c = 0; c < 0x110000; c++)
+        {
+            if (c == UnicodeData.Next(visited))
+                visited = c;
+            Assert.Equal(UnicodeTable.Category(visited), UnicodeTable.Category(c));
+            if (c == visited)
+                continue;
+            Assert.Equal(UnicodeTable.Script(visited), UnicodeTable.Script(c));
+            Assert.Equal(UnicodeTable.GraphemeBreak(visited), UnicodeTable.GraphemeBreak(c));
+            Assert.Equal(c, UnicodeTable.ToFold(c));
+            Assert.False(UnicodeTable.IsWhiteSpace(c) || UnicodeTable.IsWord(c));
+        }
     }
 
     private static string Run(string text, UnicodeForm form)

@@ -26,6 +26,8 @@ internal static class TokenizerFiles
         string name = Path.GetFileName(path).ToLowerInvariant();
         if (name.EndsWith(".tiktoken", StringComparison.Ordinal))
             return TiktokenFile.Read(path, null);
+        if (name.EndsWith(".model", StringComparison.Ordinal))
+            return SentencePieceTokenizer.Load(path).ToTokenizer();
         return TokenizerJson.Read(path);
     }
 }

@@ -1,4 +1,6 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Merganser.Tokenizers;
 
@@ -77,32 +79,70 @@ internal sealed class PrecompiledCharsMap
     /// <summary>Follows every path once: all leaves must point to a replacement, and no path may come back to itself.</summary>
     private void Check()
     {
+        const byte OnPath = 1;
+        const byte Done = 2;
         if (_units.Length == 0)
             return;
-        var states = new byte[_units.Length]; // by unit: 0 new, 1 on the path, 2 done
-        var path = new Stack<(uint Unit, int NextLabel)>();
-        path.Push((0, 1));
-        states[0] = 1;
-        while (path.TryPop(out (uint Unit, int NextLabel) top))
+        var states = new byte[_units.Length];
+        var path = new Stack<(int Unit, bool Leaves)>();
+        path.Push((0, false));
+        Span<int> children = stackalloc int[256];
+        while (path.TryPop(out (int Unit, bool Leaves) top))
         {
-            uint node = top.Unit ^ Offset(_units[top.Unit]);
-            bool descends = false;
-            for (int label = top.NextLabel; label < 256 && !descends; label++)
+            if (top.Leaves)
             {
-                uint child = node ^ (uint)label;
-                if (child >= (uint)_units.Length || Label(_units[child]) != (uint)label || states[child] == 2)
-                    continue;
-                if (states[child] == 1)
-                    throw Damaged($"its trie runs in a circle at unit {child}");
-                CheckLeaf(child);
-                states[child] = 1;
-                path.Push((top.Unit, label + 1));
-                path.Push((child, 1));
-                descends = true;
+                states[top.Unit] = Done;
+                continue;
             }
 
-            if (!descends)
-                states[top.Unit] = 2;
+            if (states[top.Unit] == Done)
+                continue;
+            states[top.Unit] = OnPath;
+            path.Push((top.Unit, true));
+            int count = FindChildren((uint)top.Unit ^ Offset(_units[top.Unit]), children);
+            foreach (int child in children[..count])
+            {
+                if (states[child] == OnPath)
+                    throw Damaged($"its trie runs in a circle at unit {child}");
+                CheckLeaf((uint)child);
+                if (states[child] == 0)
+                    path.Push((child, false));
+            }
+        }
+    }
+
+    /// <summary>The units whose label is the way to them: all lie in one aligned block of 256.</summary>
+    private int FindChildren(uint node, Span<int> children)
+    {
+        int count = 0;
+        uint start = node & ~0xFFu;
+        uint end = (uint)Math.Min(start + 256UL, (ulong)_units.Length);
+        uint at = start;
+        if (Vector256.IsHardwareAccelerated)
+        {
+            Vector256<uint> steps = Vector256.Create(0u, 1, 2, 3, 4, 5, 6, 7);
+            for (; at + 8 <= end; at += 8)
+            {
+                Vector256<uint> labels = Vector256.LoadUnsafe(ref _units[at]) & Vector256.Create(0x800000FFu);
+                Vector256<uint> ways = (steps + Vector256.Create(at)) ^ Vector256.Create(node);
+                for (uint hits = Vector256.Equals(labels, ways).ExtractMostSignificantBits(); hits != 0; hits &= hits - 1)
+                    Add(at + (uint)BitOperations.TrailingZeroCount(hits), children);
+            }
+        }
+
+        for (; at < end; at++)
+        {
+            if (Label(_units[at]) == (at ^ node))
+                Add(at, children);
+        }
+
+        return count;
+
+        // The way zero leads to the value, not to a child.
+        void Add(uint unit, Span<int> target)
+        {
+            if (unit != node)
+                target[count++] = (int)unit;
         }
     }
 

@@ -38,11 +38,14 @@ internal sealed class CodePointSet
 
     public static CodePointSet Range(int first, int last) => new([first, last + 1]);
 
+    /// <summary>Sorted boundaries: in from each at an even index to the next.</summary>
+    public static CodePointSet FromBoundaries(List<int> boundaries) => new([.. boundaries]);
+
     public static CodePointSet Where(Predicate<int> isMember)
     {
         var boundaries = new List<int>();
         bool isIn = false;
-        for (int c = 0; c < UnicodeData.Limit; c++)
+        for (int c = 0; c < UnicodeData.Limit; c = UnicodeData.Next(c))
         {
             if (isMember(c) != isIn)
             {
@@ -161,7 +164,7 @@ internal static class CaseOrbits
     private static int[][] Read()
     {
         var groups = new Dictionary<int, List<int>>();
-        for (int c = 0; c < UnicodeData.Limit; c++)
+        for (int c = 0; c < UnicodeData.Limit; c = UnicodeData.Next(c))
         {
             int folded = UnicodeTable.ToFold(c);
             if (folded == c)

@@ -195,6 +195,9 @@ internal sealed class PatternCompiler
 
     private int EmitRepeat(RepeatNode repeat, int next)
     {
+        // (x*)* is x*: the ends are the same, and nothing empty is left to repeat.
+        while (repeat is { Max: < 0, Kind: RepeatKind.Greedy, Min: <= 1, Body: RepeatNode { Max: < 0, Kind: RepeatKind.Greedy, Min: <= 1 } inside })
+            repeat = inside with { Min = repeat.Min * inside.Min };
         PatternNode body = repeat.Body;
         if (body is SetNode set)
         {

@@ -37,6 +37,7 @@ internal sealed partial class PatternMatcher
     private bool TakeAll(ReadOnlySpan<byte> text, ref PatternInstruction instruction, ref int at, out int least)
     {
         CodePointSet set = instruction.Set;
+        int start = at;
         bool suffices = TakeTimes(text, set, instruction.Min, ref at);
         least = at;
         if (!suffices)
@@ -47,21 +48,32 @@ internal sealed partial class PatternMatcher
             {
             }
 
+            Spend(at - start);
             return true;
         }
 
         int run = instruction.RunNumber;
-        if (at < _runHigh[run] && at >= _runLow[run])
+        int low = _runLow[run];
+        int high = _runHigh[run];
+        if (at < high && at >= low)
         {
-            at = _runHigh[run];
+            at = high;
             return true;
         }
 
         while (at < text.Length && Takes(set, text, ref at))
         {
+            // From here on it is known; without this a run that is begun again further and further left would be read each time.
+            if (at == low)
+            {
+                Spend(at - start);
+                _runLow[run] = least;
+                at = high;
+                return true;
+            }
         }
 
-        Spend(at - least);
+        Spend(at - start);
         _runLow[run] = least;
         _runHigh[run] = at;
         return true;
@@ -142,7 +154,7 @@ internal sealed partial class PatternMatcher
         _failHigh[run] = at;
     }
 
-    private bool TakeOneMore(ReadOnlySpan<byte> text, ref PatternInstruction instruction, ref Choice choice)
+    private static bool TakeOneMore(ReadOnlySpan<byte> text, ref PatternInstruction instruction, ref Choice choice)
     {
         int at = choice.At;
         if ((instruction.Max >= 0 && choice.Extra >= instruction.Max) || at >= text.Length || !Takes(instruction.Set, text, ref at))

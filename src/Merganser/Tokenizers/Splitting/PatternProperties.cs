@@ -130,21 +130,22 @@ internal static class PatternProperties
 
     private static CodePointSet[] ReadCategories()
     {
-        var ranges = new List<CodePointSet>[Names.Length];
-        for (int i = 0; i < ranges.Length; i++)
-            ranges[i] = [];
-        int start = 0;
-        UnicodeCategory last = UnicodeTable.Category(0);
-        for (int c = 1; c <= UnicodeData.Limit; c++)
+        var boundaries = new List<int>[Names.Length];
+        for (int i = 0; i < boundaries.Length; i++)
+            boundaries[i] = [];
+        int last = -1;
+        for (int c = 0; c < UnicodeData.Limit; c = UnicodeData.Next(c))
         {
-            if (c < UnicodeData.Limit && UnicodeTable.Category(c) == last)
+            int category = (int)UnicodeTable.Category(c);
+            if (category == last)
                 continue;
-            ranges[(int)last].Add(CodePointSet.Range(start, c - 1));
-            if (c < UnicodeData.Limit)
-                last = UnicodeTable.Category(c);
-            start = c;
+            if (last >= 0)
+                boundaries[last].Add(c);
+            boundaries[category].Add(c);
+            last = category;
         }
 
-        return Array.ConvertAll(ranges, CodePointSet.Union);
+        boundaries[last].Add(UnicodeData.Limit);
+        return Array.ConvertAll(boundaries, CodePointSet.FromBoundaries);
     }
 }

@@ -12,7 +12,7 @@ namespace Merganser.Tokenizers;
 public sealed class SplitPattern
 {
     private readonly byte[] _literal = [];
-    private readonly PatternProgram? _program;
+    private readonly Lazy<PatternProgram>? _program;
     private readonly SplitScanner? _scanner;
     private ScanWindow? _idleWindow;
 
@@ -27,7 +27,10 @@ public sealed class SplitPattern
         }
 
         _scanner = SplitScanner.TryCreate(text);
-        _program = PatternCompiler.Compile(text);
+        _program = new Lazy<PatternProgram>(() => PatternCompiler.Compile(text));
+        // A known pattern is right; it is compiled only if something asks for more than its scanner does.
+        if (_scanner is null)
+            _ = _program.Value;
     }
 
     /// <summary>The string or the regular expression.</summary>
@@ -52,10 +55,10 @@ public sealed class SplitPattern
     }
 
     /// <summary>The compiled expression; null for a literal.</summary>
-    internal PatternProgram? Program => _program;
+    internal PatternProgram? Program => _program?.Value;
 
     /// <summary>Begins to look for the matches in a text.</summary>
-    internal PatternSearch Search(ReadOnlySpan<byte> text) => new(text, _literal, _program);
+    internal PatternSearch Search(ReadOnlySpan<byte> text) => new(text, _literal, Program);
 
     /// <summary>Cuts all pieces of a text at the matches.</summary>
     internal void Split(PreTokenizedText text, SplitBehavior behavior, bool invert)

@@ -26,6 +26,17 @@ internal static class UnicodeData
 {
     public const int Limit = 0x110000;
 
+    /// <summary>The next code point that may differ from this one in any property: the long empty and private stretches count once.</summary>
+    public static int Next(int codePoint) => codePoint switch
+    {
+        < 0x40000 => codePoint + 1,
+        0x40000 => 0xDFFFE,
+        0xE1000 => 0xEFFFE,
+        0xF0000 => 0xFFFFE,
+        0x100000 => 0x10FFFE,
+        _ => codePoint + 1,
+    };
+
     /// <summary>The sections of the resource in order.</summary>
     public static byte[][] ReadSections()
     {

@@ -15,29 +15,51 @@ internal interface IBFloat16Merger
 {
     /// <summary>Writes the output of a chunk; false to have it done the usual way.</summary>
     bool TryApply(in BFloat16Tile tile);
+
+    /// <summary>Looks at a chunk, which is not checked for NaN and infinities; false, before anything was noted, to have it done the usual way.</summary>
+    bool TryScan(in BFloat16Tile tile) => false;
 }
 
-/// <summary>A run of consecutive elements as they are stored.</summary>
-internal readonly unsafe ref struct BFloat16Tile(ushort* origin, ushort* first, ushort* second, ushort* output, int count)
+/// <summary>A run of consecutive elements as they are stored; <paramref name="inputs"/> points to the base (or null) and then to every model.</summary>
+internal readonly unsafe ref struct BFloat16Tile(long start, ushort** inputs, int models, ushort* output, int count)
 {
-    private const ushort Infinity = 0x7F80;
+    /// <summary>The bit pattern without sign of infinity; those of NaN are above.</summary>
+    public const ushort Infinity = 0x7F80;
+
+    /// <summary>The index of the first element in the tensor.</summary>
+    public long Start => start;
+
+    /// <summary>The number of elements.</summary>
+    public int Count => count;
 
     /// <summary>True when there is a base that is kept apart.</summary>
-    public bool HasBase => origin != null;
+    public bool HasBase => inputs[0] != null;
 
-    /// <summary>1 or 2.</summary>
-    public int ModelCount => second == null ? 1 : 2;
+    /// <summary>The number of models, the base not counted when it is kept apart.</summary>
+    public int ModelCount => models;
+
+    /// <summary>The base; null when there is none that is kept apart.</summary>
+    public ushort* Base => inputs[0];
+
+    /// <summary>The output; null during a scan.</summary>
+    public ushort* Output => output;
+
+    /// <summary>One model.</summary>
+    public ushort* Model(int model) => inputs[model + 1];
 
     /// <summary>
-    /// Combines all elements; false when an input is NaN or infinite, so that the usual way can say where. A word of 32 bits
+    /// Combines all elements of one or two models; false when there are more, or when an input is NaN or infinite, so that the usual way can say where. A word of 32 bits
     /// holds two elements: shifting left gives the even one as float32, masking the odd one; no shuffles are needed. Rounding
     /// adds 0x7FFF and the lowest kept bit; with finite inputs no NaN with payload bits below can arise.
     /// </summary>
     public bool Run<TOperator>(TOperator combine)
         where TOperator : struct, IElementOperator
     {
-        ushort* a = origin == null ? first : origin;
-        ushort* c = second == null ? first : second;
+        if (models > 2)
+            return false;
+        ushort* first = inputs[1];
+        ushort* a = inputs[0] == null ? first : inputs[0];
+        ushort* c = models == 1 ? first : inputs[2];
         Vector256<ushort> largest = default;
         int index = 0;
         for (; index <= count - Vector256<ushort>.Count; index += Vector256<ushort>.Count)

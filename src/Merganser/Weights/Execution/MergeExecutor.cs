@@ -35,6 +35,8 @@ public static class MergeExecutor
             // A cancelled run can be resumed; a failed one is worth keeping only to those who said that they would.
             if (e is not OperationCanceledException && !options.Resume)
                 staging.Discard();
+            if (e is IOException or UnauthorizedAccessException)
+                throw new MerganserException($"{staging.Target}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
             throw;
         }
     }

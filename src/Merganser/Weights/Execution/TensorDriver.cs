@@ -37,7 +37,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
                 continue;
             }
 
-            var pass = new Pass(this, job, merger.Granularity, first && options.CheckFinite);
+            var pass = new Pass(this, job, merger.Granularity, first && options.CheckFinite) { Narrow = merger as IBFloat16Merger };
             pass.Run(0, job.Output.ElementCount, (in Tile tile) => merger.Scan(tile));
             first = false;
         }
@@ -134,6 +134,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
         private readonly float*[] _floats;
         private readonly byte*[] _raw;
         private readonly int _outputSize;
+        private bool _isNarrow;
 
         public Pass(TensorDriver driver, TensorJob job, Granularity granularity, bool checkFinite)
         {
@@ -170,6 +171,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
         {
             float* output = null;
             byte* outputRaw = null;
+            _isNarrow = Narrow is not null && Vector256.IsHardwareAccelerated && IsStoredAs(DType.BF16);
             if (Sink is not null)
             {
                 output = (float*)_driver._outputFloats.Rent(_tileElements * (long)sizeof(float));
@@ -192,7 +194,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             {
                 int elements = (int)Math.Min(_chunkElements, end - chunk);
                 long moved = ReadRaw(chunk, elements);
-                bool done = Narrow is not null && output != null && ApplyNarrow(elements, outputRaw);
+                bool done = _isNarrow && ShowNarrow(chunk, elements, outputRaw);
                 for (int offset = 0; !done && offset < elements; offset += _tileElements)
                 {
                     int count = Math.Min(_tileElements, elements - offset);
@@ -218,20 +220,19 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
         }
 
         /// <summary>Lets the merger work on a chunk as it is stored, when everything is bfloat16.</summary>
-        private bool ApplyNarrow(int elements, byte* outputRaw)
+        private bool ShowNarrow(long start, int elements, byte* outputRaw)
         {
-            const int mostModels = 2;
-            if (!Vector256.IsHardwareAccelerated || _sources.Length > mostModels + 1 || _job.Output.DType != DType.BF16)
-                return false;
-            foreach (TensorSource? source in _sources)
+            fixed (byte** inputs = _raw)
             {
-                if (source is not null && source.Info.DType != DType.BF16)
-                    return false;
+                var tile = new BFloat16Tile(start, (ushort**)inputs, _sources.Length - 1, (ushort*)outputRaw, elements);
+                return outputRaw == null ? Narrow!.TryScan(tile) : Narrow!.TryApply(tile);
             }
-
-            return Narrow!.TryApply(new BFloat16Tile(
-                (ushort*)_raw[0], (ushort*)_raw[1], _sources.Length > mostModels ? (ushort*)_raw[2] : null, (ushort*)outputRaw, elements));
         }
+
+        private bool IsStoredAs(DType type) =>
+            (_job.ComputeType is not { } compute || compute == type || !Rounding.Of(compute).IsNarrow)
+            && (Sink is null || _job.Output.DType == type)
+            && Array.TrueForAll(_sources, source => source is null || source.Info.DType == type);
 
         /// <summary>Long rows and whole tensors: many chunks in a tile.</summary>
         private void RunLargeTiles(long begin, long end, TileAction action, float** inputs, float* output, byte* outputRaw)

@@ -69,7 +69,7 @@ public sealed class Dare : MergeMethod
         if (rate == 1)
             return new DropEverything();
         return tensor.Get(Strategy) == 0
-            ? new RandomSparsifier(new DrawStream(tensor.Seed, model, tensor.Name), 1 - rate)
+            ? new RandomSparsifier(new DrawStream(tensor.Seed, model, tensor.Name), 1 - rate, tensor.ElementCount)
             : new AboveSmallestSparsifier(tensor.ElementCount, (long)(tensor.ElementCount * rate));
     }
 }

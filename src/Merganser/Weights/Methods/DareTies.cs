@@ -29,5 +29,5 @@ public sealed class DareTies : TaskVectorMethod
     public override bool IsRandom => true;
 
     internal override Sparsifier? Sparsify(TensorContext tensor, int model, double density) =>
-        new RandomSparsifier(new DrawStream(tensor.Seed, model, tensor.Name), density);
+        new RandomSparsifier(new DrawStream(tensor.Seed, model, tensor.Name), density, tensor.ElementCount);
 }

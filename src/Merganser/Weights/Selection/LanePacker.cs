@@ -14,8 +14,6 @@ internal static class LanePacker
     /// <summary>Room that a list needs behind its last entry.</summary>
     public const int Spare = 8;
 
-    private static readonly byte[] Orders = MakeOrders();
-
     /// <summary>Moves the lanes whose bit is set to the front, in their order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Pack(Vector256<int> lanes, uint wanted) => Permute(lanes, Order(wanted));
@@ -24,14 +22,11 @@ internal static class LanePacker
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Order(uint wanted)
     {
-        ref byte orders = ref MemoryMarshal.GetArrayDataReference(Orders);
+        ulong order = Unsafe.Add(ref MemoryMarshal.GetReference(LaneOrders.BySet), (nint)(wanted & 0xFF));
         if (Avx2.IsSupported)
-        {
-            ulong order = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref orders, (nint)((wanted & 0xFF) * 8)));
             return Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(order).AsByte());
-        }
 
-        Vector64<byte> bytes = Vector64.LoadUnsafe(ref orders, (nuint)((wanted & 0xFF) * 8));
+        Vector64<byte> bytes = Vector64.CreateScalar(order).AsByte();
         (Vector64<ushort> low, Vector64<ushort> high) = Vector64.Widen(bytes);
         return Vector256.Create(Wide(low), Wide(high)).AsInt32();
     }
@@ -45,22 +40,5 @@ internal static class LanePacker
     {
         (Vector64<uint> low, Vector64<uint> high) = Vector64.Widen(lanes);
         return Vector128.Create(low, high);
-    }
-
-    /// <summary>For each set of lanes eight indices: those of its members, then zeros.</summary>
-    private static byte[] MakeOrders()
-    {
-        var orders = new byte[256 * 8];
-        for (int set = 0; set < 256; set++)
-        {
-            int length = 0;
-            for (int lane = 0; lane < 8; lane++)
-            {
-                if ((set >> lane & 1) != 0)
-                    orders[(set * 8) + length++] = (byte)lane;
-            }
-        }
-
-        return orders;
     }
 }

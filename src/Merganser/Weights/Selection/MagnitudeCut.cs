@@ -59,6 +59,21 @@ internal struct MagnitudeCut(int threshold, long ties, long selectedTies)
         }
     }
 
+    /// <summary>Sets the bits of the selected ones of some changes of stored bfloat16 numbers, and no others.</summary>
+    public unsafe void Select(ushort* origin, ushort* model, int count, byte* bits)
+    {
+        if (HasNoLooseTies || _left == 0)
+        {
+            StoredCut.Above(origin, model, count, HasNoLooseTies ? threshold - 1 : threshold, bits);
+            return;
+        }
+
+        int equal = StoredCut.AboveOrEqual(origin, model, count, threshold, bits);
+        if (equal > _left)
+            StoredCut.KeepFirst(origin, model, count, threshold, _left, bits);
+        _left = Math.Max(0, _left - equal);
+    }
+
     /// <summary>Sets magnitudes not above a limit to 0.</summary>
     public static void KeepAbove(Span<float> values, int limit)
     {

@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Numerics;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace Merganser.Weights.Selection;
 
@@ -33,13 +31,13 @@ internal sealed class MagnitudeSelect
     private long _above;
     private long _inside;
 
-    private long _zeros;
-    private int[] _list = [];
-    private int _length;
-    private bool _overflow;
+    private readonly BracketList _list = new();
 
     // Known before the scan: the list will not outgrow the limit.
     private bool _fits = true;
+
+    // The counts of the bracket are known: it must not be widened any more.
+    private bool _isNarrowed;
     private long[]? _histogram;
     private int _shift;
     private bool _scanned;
@@ -81,7 +79,7 @@ internal sealed class MagnitudeSelect
     /// <summary>The scan that is needed next; closes the scan before.</summary>
     public ScanRequest NextScan()
     {
-        if (_phase == Phase.Sample && _length > 0)
+        if (_phase == Phase.Sample && _scanned)
             CloseSample();
         else if (_phase == Phase.Collect && _scanned)
             CloseCollect();
@@ -92,19 +90,16 @@ internal sealed class MagnitudeSelect
         switch (_phase)
         {
             case Phase.Sample:
-                return ScanRequest.Sample(_count, Math.Clamp(_count / 16, 4096, 32768));
+                return ScanRequest.Sample(_count, Math.Clamp(_count / 16, 4096, Math.Max(32768, _count / 512)));
             case Phase.Collect:
-                _above = _inside = _zeros = 0;
-                _length = 0;
-                _overflow = false;
+                _list.Begin(isCounting: _low == _high, expected: (int)Math.Min(_count / 20, _listLimit));
                 return ScanRequest.Full;
             case Phase.Histogram:
                 _shift = Math.Max(0, 32 - BitOperations.LeadingZeroCount((uint)(_high - _low)) - HistogramBits);
                 _histogram = new long[1 << HistogramBits];
-                _zeros = 0;
                 return ScanRequest.Full;
             default:
-                GiveBack();
+                _list.GiveBack();
                 _histogram = null;
                 return ScanRequest.None;
         }
@@ -117,12 +112,10 @@ internal sealed class MagnitudeSelect
         switch (_phase)
         {
             case Phase.Sample:
-                Reserve(values.Length);
-                foreach (float value in values)
-                    _list[_length++] = Key(value);
+                _list.AddAll(values);
                 break;
             case Phase.Collect:
-                Collect(values);
+                _list.Collect(values, _low, _high, Limit);
                 break;
             case Phase.Histogram:
                 foreach (float value in values)
@@ -135,6 +128,56 @@ internal sealed class MagnitudeSelect
                 break;
         }
     }
+
+    /// <summary>True when <see cref="Scan(ushort*, ushort*, int, int*)"/> may be called instead in this scan.</summary>
+    public bool CanScanStored => _phase == Phase.Collect && _rankOfNonZero is null && !_isNarrowed;
+
+    /// <summary>Looks at the next changes of stored bfloat16 numbers.</summary>
+    /// <param name="origin">The base.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="count">At most <see cref="StoredCollect.MaxElements"/>.</param>
+    /// <param name="scratch">Room for as many magnitudes and <see cref="LanePacker.Spare"/> more.</param>
+    public unsafe void Scan(ushort* origin, ushort* model, int count, int* scratch)
+    {
+        _scanned = true;
+        if (_low == _high)
+        {
+            (int above, int equal) = StoredCut.Count(origin, model, count, _low);
+            _list.AddCounts(above, equal);
+            return;
+        }
+
+        int length = StoredCollect.Run(origin, model, count, Widened(), scratch, out int over);
+        _list.Append(new ReadOnlySpan<int>(scratch, length), over, Limit);
+    }
+
+    /// <summary>Looks at the next changes for two ranks at once, both of which must be able to.</summary>
+    public static unsafe void Scan(MagnitudeSelect first, MagnitudeSelect second, ushort* origin, ushort* model, int count, int* scratch)
+    {
+        if (first._low == first._high || second._low == second._high)
+        {
+            first.Scan(origin, model, count, scratch);
+            second.Scan(origin, model, count, scratch);
+            return;
+        }
+
+        first._scanned = second._scanned = true;
+        int length = StoredCollect.Run(origin, model, count, first.Widened(), second.Widened(), scratch, out int overFirst, out int overSecond);
+        first.Take(new ReadOnlySpan<int>(scratch, length), overFirst);
+        second.Take(new ReadOnlySpan<int>(scratch, length), overSecond);
+    }
+
+    /// <summary>Makes the bracket wide enough for comparing upper halves only.</summary>
+    private (int Low, int High) Widened()
+    {
+        _low &= ~StoredCollect.LowerHalf;
+        _high |= StoredCollect.LowerHalf;
+        return (_low, _high);
+    }
+
+    private void Take(ReadOnlySpan<int> keys, int above) => _list.Append(keys, above, _low, _high, Limit);
+
+    private int Limit => _fits ? int.MaxValue : _listLimit;
 
     private static int Key(float value) => BitConverter.SingleToInt32Bits(value) & AbsoluteMask;
 
@@ -158,89 +201,10 @@ internal sealed class MagnitudeSelect
 
     private void SelectNothing() => Cut = new MagnitudeCut(AbsoluteMask, 1, 0);
 
-    /// <summary>Makes room for some more magnitudes. Lists come from a pool: fresh memory would cost more than filling it.</summary>
-    private void Reserve(int more)
-    {
-        int wanted = _length + more + LanePacker.Spare;
-        if (wanted <= _list.Length)
-            return;
-        int[] longer = ArrayPool<int>.Shared.Rent(Math.Max(wanted, Math.Max(1 << 15, 2 * _list.Length)));
-        _list.AsSpan(0, _length).CopyTo(longer);
-        GiveBack();
-        _list = longer;
-    }
-
-    private void GiveBack()
-    {
-        if (_list.Length > 0)
-            ArrayPool<int>.Shared.Return(_list);
-        _list = [];
-    }
-
-    private void Collect(ReadOnlySpan<float> values)
-    {
-        if (!_fits && _length + values.Length > _listLimit)
-            _overflow = true;
-        int room = _overflow ? 0 : values.Length;
-        Reserve(room);
-        Span<int> list = _list.AsSpan(_length, room + LanePacker.Spare);
-        int index = 0;
-        int length = 0;
-        if (Vector256.IsHardwareAccelerated)
-        {
-            ref float first = ref MemoryMarshal.GetReference(values);
-            ref int next = ref MemoryMarshal.GetReference(list);
-            Vector256<int> absolute = Vector256.Create(AbsoluteMask);
-            Vector256<int> low = Vector256.Create(_low);
-            Vector256<int> width = Vector256.Create(_high - _low);
-            Vector256<int> above = default;
-            Vector256<int> zeros = default;
-
-            // Without room every vector goes to the same place.
-            int advance = _overflow ? 0 : -1;
-            for (; index <= values.Length - Vector256<int>.Count; index += Vector256<int>.Count)
-            {
-                Vector256<int> key = Vector256.LoadUnsafe(ref first, (nuint)index).AsInt32() & absolute;
-                Vector256<int> distance = key - low;
-                Vector256<int> over = Vector256.GreaterThan(distance, width);
-                above -= over;
-                zeros -= Vector256.Equals(key, Vector256<int>.Zero);
-
-                // The sign bit of the distance tells what is below.
-                uint inside = Vector256.ExtractMostSignificantBits(distance | over) ^ 0xFF;
-                LanePacker.Pack(key, inside).StoreUnsafe(ref next, (nuint)(length & advance));
-                length += BitOperations.PopCount(inside);
-            }
-
-            _above += Vector256.Sum(above);
-            _zeros += Vector256.Sum(zeros);
-        }
-
-        for (; index < values.Length; index++)
-        {
-            int key = Key(values[index]);
-            _zeros += key == 0 ? 1 : 0;
-            if (key > _high)
-            {
-                _above++;
-            }
-            else if (key >= _low)
-            {
-                if (!_overflow)
-                    list[length] = key;
-                length++;
-            }
-        }
-
-        _inside += length;
-        if (!_overflow)
-            _length += length;
-    }
-
     /// <summary>Takes the order statistics six standard errors around the wanted rank as the bracket.</summary>
     private void CloseSample()
     {
-        Span<int> sample = _list.AsSpan(0, _length);
+        Span<int> sample = _list.Keys;
         double share = (double)_rank / _count;
         if (_rankOfNonZero is not null)
         {
@@ -263,9 +227,11 @@ internal sealed class MagnitudeSelect
 
     private void CloseCollect()
     {
+        _above = _list.Above;
+        _inside = _list.Inside;
         if (_rank < 0)
         {
-            _rank = _rankOfNonZero!(_count - _zeros);
+            _rank = _rankOfNonZero!(_count - _list.Zeros);
             if (_rank <= 0 || _rank > _count)
             {
                 Cut = _rank <= 0 ? new MagnitudeCut(AbsoluteMask, 1, 0) : new MagnitudeCut(0, 1, 1);
@@ -290,13 +256,13 @@ internal sealed class MagnitudeSelect
             _inside = _count - _above;
             Narrowed();
         }
-        else if (_overflow)
+        else if (_list.Overflowed)
         {
             Narrowed();
         }
         else
         {
-            int threshold = KeyRank.KthLargest(_list.AsSpan(0, _length), _rank - _above, _low, _high, out long larger, out long equal);
+            int threshold = KeyRank.KthLargest(_list.Keys, _rank - _above, _low, _high, out long larger, out long equal);
             Finish(threshold, equal, _rank - _above - larger);
         }
     }
@@ -318,6 +284,7 @@ internal sealed class MagnitudeSelect
     /// <summary>Decides how to go on with the interval, whose counts are known.</summary>
     private void Narrowed()
     {
+        _isNarrowed = true;
         _fits = _inside <= _listLimit;
         if (_low == _high)
             Finish(_low, _inside, _rank - _above);

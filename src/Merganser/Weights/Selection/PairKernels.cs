@@ -94,7 +94,7 @@ internal static unsafe class PairKernels
     }
 
     /// <summary>True for powers of two not near the ends of the range: multiplying by their reciprocal is dividing by them.</summary>
-    private static bool HasExactReciprocal(float weight) =>
+    public static bool HasExactReciprocal(float weight) =>
         weight is >= 1e-30f and <= 1e30f && (BitConverter.SingleToInt32Bits(weight) & 0x7FFFFF) == 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

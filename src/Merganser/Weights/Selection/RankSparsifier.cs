@@ -6,10 +6,10 @@ namespace Merganser.Weights.Selection;
 /// </summary>
 /// <remarks>
 /// An element is kept when its rank, counted from 0, is above <c>z = (u − (ρ − ε))·(n − 1)/2ε</c>, u the element's draw
-/// in [0, 1) with 24 bits. z below 0 or from n − 1 on settles most elements without a rank; buckets of equal width bound
+/// in (0, 1) with 16 bits, so that probabilities are rounded to multiples of 2⁻¹⁶. z below 0 or from n − 1 on settles most elements without a rank; buckets of equal width bound
 /// the ranks of nearly all others; only the rest is ranked exactly.
 /// </remarks>
-internal sealed class RankSparsifier : Sparsifier
+internal sealed unsafe class RankSparsifier : Sparsifier
 {
     private const int MaxKeptBytes = 1 << 28;
 
@@ -24,9 +24,12 @@ internal sealed class RankSparsifier : Sparsifier
     private readonly byte[]? _kept;
     private int _passes;
 
-    private readonly uint[] _u;
+    private readonly short[] _u;
     private readonly byte[] _scratch;
     private readonly RowRanks? _ranks;
+    private readonly float _lowest;
+    private readonly float _slope;
+    private StoredRanks? _storedRanks;
     private float[] _gathered = [];
 
     /// <summary>Ranks within rows of one shape.</summary>
@@ -43,12 +46,14 @@ internal sealed class RankSparsifier : Sparsifier
         _rowStride = rowStride;
         _slice = checked(rowLength * rowStride);
         float slope = (float)((rowLength - 1) / (2 * epsilon));
+        _lowest = (float)(density - epsilon);
+        _slope = slope;
         _plain = DrawStream.Threshold(density);
         IsPlain = rowLength < 2 || epsilon == 0 || !float.IsFinite(slope);
-        _u = new uint[rowLength];
+        _u = new short[rowLength];
         _scratch = new byte[BytesPerRow];
         if (!IsPlain)
-            _ranks = new RowRanks(rowLength, (float)(density - epsilon), slope);
+            _ranks = new RowRanks(rowLength, _lowest, slope);
         long bytes = rowLength == 0 ? 0 : count / rowLength * BytesPerRow;
         if (!IsPlain && rowStride == 1 && bytes <= MaxKeptBytes)
             _kept = new byte[bytes];
@@ -63,7 +68,7 @@ internal sealed class RankSparsifier : Sparsifier
     private int BytesPerRow => (_rowLength + 7) / 8;
 
     /// <inheritdoc/>
-    public override void BeginPass() => _passes++;
+    public override void BeginPass(bool isLast) => _passes++;
 
     /// <inheritdoc/>
     public override void Apply(Span<float> delta, long start)
@@ -90,9 +95,37 @@ internal sealed class RankSparsifier : Sparsifier
                 continue;
             }
 
-            _draws.Fill(start + offset, _u);
+            _draws.FillUpper(start + offset, _u);
             KeepInRow(slice, kept);
         }
+    }
+
+    /// <inheritdoc/>
+    public override bool CanSelectStored => _rowStride == 1 && _rowLength % StoredBits.Width == 0 && _rowLength is > 0 and <= StoredRanks.MaxLength;
+
+    /// <inheritdoc/>
+    public override int StoredElements => _rowLength * Math.Max(1, StoredCollect.MaxElements / _rowLength);
+
+    /// <inheritdoc/>
+    public override void SelectStored(ushort* origin, ushort* model, long start, int count, byte* bits)
+    {
+        if (IsPlain)
+        {
+            _draws.SelectBelow(_plain, start, count, bits);
+            return;
+        }
+
+        Span<byte> kept = _kept is null ? default : _kept.AsSpan((int)(start / 8), count / 8);
+        if (_passes > 1 && _kept is not null)
+        {
+            kept.CopyTo(new Span<byte>(bits, kept.Length));
+            return;
+        }
+
+        _storedRanks ??= new StoredRanks(_draws, _rowLength, _lowest, _slope);
+        for (int offset = 0; offset < count; offset += _rowLength)
+            _storedRanks.Decide(origin + offset, model + offset, start + offset, bits + (offset / 8));
+        new ReadOnlySpan<byte>(bits, kept.Length).CopyTo(kept);
     }
 
     private void KeepInColumns(Span<float> slice, long start)
@@ -104,7 +137,7 @@ internal sealed class RankSparsifier : Sparsifier
             {
                 int index = (i * _rowStride) + column;
                 _gathered[i] = slice[index];
-                _u[i] = _draws.Draw(start + index);
+                _u[i] = (short)(_draws.Upper(start + index) ^ 0x8000);
             }
 
             KeepInRow(_gathered, _scratch);

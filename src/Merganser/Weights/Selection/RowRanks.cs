@@ -20,6 +20,9 @@ internal sealed class RowRanks
     private const int MaxBuckets = 1024;
     private const int AbsoluteMask = 0x7FFFFFFF;
 
+    // Draws come as signed numbers; each stands for the middle of its share of the interval from 0 to 1.
+    internal const float DrawOffset = 32768.5f;
+
     private readonly int _length;
     private readonly float _lowest;
     private readonly float _slope;
@@ -56,7 +59,7 @@ internal sealed class RowRanks
     }
 
     /// <summary>Sets the bits of the elements that are kept, and no others.</summary>
-    public void Decide(ReadOnlySpan<float> row, ReadOnlySpan<uint> draws, Span<byte> kept)
+    public void Decide(ReadOnlySpan<float> row, ReadOnlySpan<short> draws, Span<byte> kept)
     {
         float largest = Largest(row);
         int buckets = (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((uint)_length) / 2, 16, MaxBuckets);
@@ -106,9 +109,12 @@ internal sealed class RowRanks
         return BitConverter.Int32BitsToSingle(top);
     }
 
-    private float Edge(uint draw) => (((draw >> 8) * (1f / (1 << 24))) - _lowest) * _slope;
+    private float Edge(short draw) => Edge(draw, _lowest, _slope);
 
-    private void Settle(Span<byte> kept, ReadOnlySpan<uint> draws, int index, int rank)
+    /// <summary>The rank that an element must exceed to be kept.</summary>
+    internal static float Edge(short draw, float lowest, float slope) => (((draw + DrawOffset) * (1f / (1 << 16))) - lowest) * slope;
+
+    private void Settle(Span<byte> kept, ReadOnlySpan<short> draws, int index, int rank)
     {
         if (!(rank > Edge(draws[index])))
             Drop(kept, index);
@@ -158,14 +164,14 @@ internal sealed class RowRanks
     }
 
     /// <summary>Drops what no rank can save, keeps the rest for now and lists what is not sure to stay; returns its number.</summary>
-    private int DecideByDraw(ReadOnlySpan<uint> draws, Span<byte> kept)
+    private int DecideByDraw(ReadOnlySpan<short> draws, Span<byte> kept)
     {
         int count = 0;
         int index = 0;
         float last = _length - 1;
         if (Vector256.IsHardwareAccelerated)
         {
-            ref uint source = ref MemoryMarshal.GetReference(draws);
+            ref short source = ref MemoryMarshal.GetReference(draws);
             ref int buckets = ref MemoryMarshal.GetArrayDataReference(_bucketOf);
             ref int toIndex = ref MemoryMarshal.GetArrayDataReference(_indices);
             ref int toEdge = ref MemoryMarshal.GetArrayDataReference(_edges);
@@ -176,8 +182,9 @@ internal sealed class RowRanks
             Vector256<int> lanes = Vector256<int>.Indices;
             for (; index <= _length - Vector256<int>.Count; index += Vector256<int>.Count)
             {
-                Vector256<int> draw = (Vector256.LoadUnsafe(ref source, (nuint)index) >>> 8).AsInt32();
-                Vector256<float> edge = ((Vector256.ConvertToSingle(draw) * (1f / (1 << 24))) - lowest) * slope;
+                (Vector128<int> low, Vector128<int> high) = Vector128.Widen(Vector128.LoadUnsafe(ref source, (nuint)index));
+                Vector256<float> draw = Vector256.ConvertToSingle(Vector256.Create(low, high)) + Vector256.Create(DrawOffset);
+                Vector256<float> edge = ((draw * (1f / (1 << 16))) - lowest) * slope;
                 Vector256<float> possible = Vector256.LessThan(edge, lasts);
                 uint bits = Vector256.ExtractMostSignificantBits(possible);
                 kept[index >> 3] = (byte)bits;

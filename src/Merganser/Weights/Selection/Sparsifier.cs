@@ -4,7 +4,7 @@ namespace Merganser.Weights.Selection;
 /// Sets a part of a task vector to 0. It may ask for scans of the task vector first, like a <see cref="TensorMerger"/>;
 /// every pass after them visits the tensor in order, possibly twice (a rescaling needs the sums before the result).
 /// </summary>
-internal abstract class Sparsifier
+internal abstract unsafe class Sparsifier
 {
     /// <summary>How the task vector must be cut.</summary>
     public virtual Granularity Granularity => Granularity.Elements;
@@ -20,8 +20,9 @@ internal abstract class Sparsifier
     {
     }
 
-    /// <summary>Called before every pass of <see cref="Apply"/>.</summary>
-    public virtual void BeginPass()
+    /// <summary>Called before every pass of <see cref="Apply"/> or <see cref="SelectStored"/>.</summary>
+    /// <param name="isLast">False when another pass over the whole tensor will follow.</param>
+    public virtual void BeginPass(bool isLast)
     {
     }
 
@@ -29,12 +30,46 @@ internal abstract class Sparsifier
     /// <param name="delta">Elements of the task vector.</param>
     /// <param name="start">The index of the first of them in the tensor.</param>
     public abstract void Apply(Span<float> delta, long start);
+
+    /// <summary>True when the scan that is wanted may be fed by <see cref="ScanStored"/>.</summary>
+    public virtual bool CanScanStored => false;
+
+    /// <summary>Looks at a part of the task vector of stored bfloat16 numbers, instead of <see cref="Scan"/>.</summary>
+    public virtual void ScanStored(ushort* origin, ushort* model, int count) => throw new NotSupportedException();
+
+    /// <summary>True when <see cref="SelectStored"/> may be called instead of <see cref="Apply"/>.</summary>
+    public virtual bool CanSelectStored => false;
+
+    /// <summary>The elements of one call of <see cref="SelectStored"/>, fewer at the end of the tensor only; those that rank rows choose whole rows.</summary>
+    public virtual int StoredElements => StoredCollect.MaxElements;
+
+    /// <summary>Sets the bits of the kept elements of a task vector of stored bfloat16 numbers, and no others.</summary>
+    /// <param name="origin">The base.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="start">The index of the first element in the tensor.</param>
+    /// <param name="count">Elements.</param>
+    /// <param name="bits">One bit for each, the first lowest; <see cref="StoredBits.Spare"/> bytes behind them may be overwritten.</param>
+    public virtual void SelectStored(ushort* origin, ushort* model, long start, int count, byte* bits) => throw new NotSupportedException();
+
+    /// <summary>Remembers where the pass is.</summary>
+    public virtual void Mark()
+    {
+    }
+
+    /// <summary>Goes back there, when a part that was selected must be applied after all.</summary>
+    public virtual void Rewind()
+    {
+    }
 }
 
 /// <summary>Drops everything.</summary>
-internal sealed class DropEverything : Sparsifier
+internal sealed unsafe class DropEverything : Sparsifier
 {
     public override bool IsStateless => true;
+
+    public override bool CanSelectStored => true;
+
+    public override void SelectStored(ushort* origin, ushort* model, long start, int count, byte* bits) => new Span<byte>(bits, (count + 7) / 8).Clear();
 
     public override void Apply(Span<float> delta, long start) => delta.Clear();
 }
@@ -63,89 +98,5 @@ internal sealed class GivenMask(byte[] mask) : Sparsifier
             if (kept[i] == 0)
                 delta[i] = 0;
         }
-    }
-}
-
-/// <summary>Keeps every element with the same probability, independently (DARE).</summary>
-internal sealed class RandomSparsifier(DrawStream draws, double density) : Sparsifier
-{
-    private readonly uint _threshold = DrawStream.Threshold(density);
-
-    public override bool IsStateless => true;
-
-    public override void Apply(Span<float> delta, long start) => draws.KeepBelow(_threshold, start, delta);
-}
-
-/// <summary>Keeps the k largest magnitudes; of equal ones those with the lower index (TIES).</summary>
-internal sealed class LargestSparsifier(long count, long kept) : Sparsifier
-{
-    private readonly MagnitudeSelect _select = new(count, kept);
-    private MagnitudeCut _cut;
-
-    public override ScanRequest NextScan() => _select.NextScan();
-
-    public override void Scan(ReadOnlySpan<float> delta) => _select.Scan(delta);
-
-    public override void BeginPass() => _cut = _select.Cut;
-
-    public override void Apply(Span<float> delta, long start) => _cut.Keep(delta);
-}
-
-/// <summary>Drops the k smallest magnitudes and everything that equals the largest of them (the original DARE code).</summary>
-internal sealed class AboveSmallestSparsifier(long count, long dropped) : Sparsifier
-{
-    private readonly MagnitudeSelect _select = new(count, dropped > 0 ? count - dropped + 1 : long.MaxValue);
-
-    public override bool IsStateless => true;
-
-    public override ScanRequest NextScan() => _select.NextScan();
-
-    public override void Scan(ReadOnlySpan<float> delta) => _select.Scan(delta);
-
-    public override void Apply(Span<float> delta, long start)
-    {
-        if (dropped > 0)
-            MagnitudeCut.KeepAbove(delta, _select.Cut.Threshold);
-    }
-}
-
-/// <summary>Drops the largest and the smallest magnitudes (breadcrumbs).</summary>
-internal sealed class MiddleSparsifier(long count, long largestDropped, long smallestDropped) : Sparsifier
-{
-    private readonly MagnitudeSelect _kept = new(count, smallestDropped > 0 ? count - smallestDropped : long.MaxValue);
-    private readonly MagnitudeSelect _outliers = new(count, largestDropped);
-    private bool _keptWants;
-    private bool _outliersWant;
-    private MagnitudeCut _keptCut;
-    private MagnitudeCut _outlierCut;
-
-    public override ScanRequest NextScan()
-    {
-        ScanRequest kept = _kept.NextScan();
-        ScanRequest outliers = _outliers.NextScan();
-        _keptWants = kept != ScanRequest.None;
-        _outliersWant = outliers != ScanRequest.None;
-        return kept == ScanRequest.None || (_outliersWant && outliers.Stride < kept.Stride) ? outliers : kept;
-    }
-
-    public override void Scan(ReadOnlySpan<float> delta)
-    {
-        if (_keptWants)
-            _kept.Scan(delta);
-        if (_outliersWant)
-            _outliers.Scan(delta);
-    }
-
-    public override void BeginPass()
-    {
-        _keptCut = _kept.Cut;
-        _outlierCut = _outliers.Cut;
-    }
-
-    public override void Apply(Span<float> delta, long start)
-    {
-        // In this order: where both cuts fall on the same value, the ties that the first one drops come after those of the second.
-        _keptCut.Keep(delta);
-        _outlierCut.Drop(delta);
     }
 }

@@ -28,6 +28,7 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
     private readonly double[] _keptSums;
     private readonly float[] _scales;
     private readonly float _divisor;
+    private StoredTaskVectors? _stored;
     private ScanKind _scanning;
 
     /// <summary>Makes a merger.</summary>
@@ -90,7 +91,7 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
             _scanning = ScanKind.Summing;
             if (_rule.Rescale && Array.Exists(_sparsifiers, sparsifier => sparsifier is not null))
             {
-                BeginPass();
+                BeginPass(isLast: false);
                 return ScanRequest.Full;
             }
         }
@@ -105,7 +106,7 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
             }
         }
 
-        BeginPass();
+        BeginPass(isLast: true);
         return ScanRequest.None;
     }
 
@@ -168,18 +169,37 @@ internal sealed unsafe class TaskVectorMerger : TensorMerger, IBFloat16Merger
     }
 
     /// <inheritdoc/>
-    public bool TryApply(in BFloat16Tile tile)
+    public bool TryScan(in BFloat16Tile tile)
     {
-        if (_rounding.IsNarrow || _rule.Consensus || Array.Exists(_sparsifiers, sparsifier => sparsifier is not null))
+        if (_rounding.IsNarrow)
             return false;
-        float scale = (float)(_rule.Lambda / _divisor);
-        return tile.Run(new WeightedChanges(_rule.Weights[0] * _scales[0] * scale, _rule.Weights[^1] * _scales[^1] * scale, _scales.Length == 2));
+        StoredTaskVectors stored = _stored ??= new StoredTaskVectors(_sparsifiers, _rule);
+        if (_scanning == ScanKind.Selecting)
+            return stored.TryScan(tile, _wanted);
+        if (stored.CanSelect)
+            stored.Sum(tile, _sums, _keptSums);
+        return stored.CanSelect;
     }
 
-    private void BeginPass()
+    /// <inheritdoc/>
+    public bool TryApply(in BFloat16Tile tile)
+    {
+        if (_rounding.IsNarrow)
+            return false;
+        Span<float> factors = _scales.Length <= 64 ? stackalloc float[_scales.Length] : new float[_scales.Length];
+        float scale = _rule.Consensus ? 1 : (float)(_rule.Lambda / _divisor);
+        for (int model = 0; model < factors.Length; model++)
+            factors[model] = _rule.Weights[model] * _scales[model] * scale;
+        if (!_rule.Consensus && factors.Length <= 2 && !Array.Exists(_sparsifiers, sparsifier => sparsifier is not null))
+            return tile.Run(new WeightedChanges(factors[0], factors[^1], factors.Length == 2));
+        _stored ??= new StoredTaskVectors(_sparsifiers, _rule);
+        return _stored.CanSelect && _stored.TryApply(tile, factors);
+    }
+
+    private void BeginPass(bool isLast)
     {
         foreach (Sparsifier? sparsifier in _sparsifiers)
-            sparsifier?.BeginPass();
+            sparsifier?.BeginPass(isLast);
     }
 
     private Span<float> Delta(in Tile tile, int model)

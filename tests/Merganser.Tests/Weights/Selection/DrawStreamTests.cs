@@ -33,43 +33,58 @@ public sealed class DrawStreamTests
 
     [Fact]
     public void Draws_depend_on_the_index_alone() =>
-        Gen.Select(Gen.Long[0, (1L << 34)], Gen.Int[1, 100], Gen.ULong).Sample((start, count, seed) =>
-        {
-            var stream = new DrawStream(seed, 3, "x");
-            uint[] draws = new uint[count];
-            stream.Fill(start, draws);
-            float[] kept = new float[count];
-            Array.Fill(kept, 1);
-            stream.KeepBelow(0x60000000, start, kept);
-            for (int i = 0; i < count; i++)
-            {
-                Assert.Equal(stream.Draw(start + i), draws[i]);
-                Assert.Equal(draws[i] < 0x60000000 ? 1 : 0, kept[i]);
-            }
-        });
+        Gen.Select(Gen.Long[0, (1L << 35)], Gen.Int[1, 100], Gen.ULong, Gen.UInt).Sample((start, count, seed, threshold) =>
+            Check(new DrawStream(seed, 3, "x"), start, count, threshold));
 
-    [Fact]
-    public void Draws_go_on_across_the_limit_of_32_bits()
+    [Theory]
+    [InlineData(64)]
+    [InlineData(29)]
+    [InlineData(0)]
+    public void Draws_go_on_where_the_key_changes(int before)
     {
         var stream = new DrawStream(1, 0, "x");
-        uint[] draws = new uint[64];
-        stream.Fill((1L << 32) - 29, draws);
-        for (int i = 0; i < draws.Length; i++)
-            Assert.Equal(stream.Draw((1L << 32) - 29 + i), draws[i]);
-        Assert.NotEqual(stream.Draw(0), stream.Draw(1L << 32));
+        Check(stream, (1L << 33) - before, 64, 0x60000000);
+        Assert.NotEqual(stream.Draw(0), stream.Draw(1L << 33));
+    }
+
+    [Fact]
+    public void Draws_that_equal_the_threshold_in_the_upper_half_are_decided_by_the_lower_half()
+    {
+        var stream = new DrawStream(5, 0, "x");
+        for (int index = 0; index < 200; index++)
+            Check(stream, index, 70, stream.Draw(index + (index % 70)) + (uint)(index % 3) - 1);
     }
 
     [Fact]
     public void Byte_values_of_draws_are_evenly_spread()
     {
-        uint[] draws = new uint[Count];
-        new DrawStream(3, 2, "evenly").Fill(0, draws);
+        var stream = new DrawStream(3, 2, "evenly");
+        uint[] draws = [.. Enumerable.Range(0, Count).Select(index => stream.Draw(index))];
         for (int shift = 0; shift < 32; shift += 8)
         {
             double expected = Count / 256.0;
             double squares = draws.GroupBy(draw => draw >> shift & 255).Sum(group => (group.Count() - expected) * (group.Count() - expected) / expected);
             // 255 degrees of freedom: mean 255, standard deviation 22.6.
             Assert.InRange(squares, 255 - (5 * 22.6), 255 + (5 * 22.6));
+        }
+    }
+
+    private static unsafe void Check(DrawStream stream, long start, int count, uint threshold)
+    {
+        short[] upper = new short[count];
+        stream.FillUpper(start, upper);
+        float[] kept = new float[count];
+        Array.Fill(kept, 1);
+        stream.KeepBelow(threshold, start, kept);
+        byte* bits = stackalloc byte[(count / 8) + 1 + StoredBits.Spare];
+        stream.SelectBelow(threshold, start & ~1L, count, bits);
+        for (int i = 0; i < count; i++)
+        {
+            uint draw = stream.Draw(start + i);
+            Assert.Equal(draw >> 16, stream.Upper(start + i));
+            Assert.Equal((int)(draw >> 16) - 32768, upper[i]);
+            Assert.Equal(draw < threshold ? 1 : 0, kept[i]);
+            Assert.Equal(stream.Draw((start & ~1L) + i) < threshold, (bits[i / 8] >> (i % 8) & 1) != 0);
         }
     }
 

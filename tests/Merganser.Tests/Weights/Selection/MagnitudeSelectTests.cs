@@ -81,7 +81,7 @@ public sealed class MagnitudeSelectTests
         for (ScanRequest request = sparsifier.NextScan(); request != ScanRequest.None; request = sparsifier.NextScan())
             Visit(values, request, tile, part => sparsifier.Scan(part));
         float[] sparse = [.. values];
-        sparsifier.BeginPass();
+        sparsifier.BeginPass(isLast: true);
         for (int start = 0; start < values.Length; start += tile)
             sparsifier.Apply(sparse.AsSpan(start, Math.Min(tile, values.Length - start)), start);
         return sparse;

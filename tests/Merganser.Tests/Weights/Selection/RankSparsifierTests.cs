@@ -70,9 +70,9 @@ public sealed class RankSparsifierTests
         float[] actual = [.. values];
         float[] again = [.. values];
         var sparsifier = new RankSparsifier(draws, density, epsilon, values.Length, length, stride);
-        sparsifier.BeginPass();
+        sparsifier.BeginPass(isLast: false);
         sparsifier.Apply(actual, 0);
-        sparsifier.BeginPass();
+        sparsifier.BeginPass(isLast: true);
         sparsifier.Apply(again, 0);
         Assert.Equal(actual, again);
 
@@ -86,10 +86,9 @@ public sealed class RankSparsifierTests
                 for (int rank = 0; rank < length; rank++)
                 {
                     int index = indices[rank];
-                    uint draw = draws.Draw(index);
                     bool kept = length < 2 || !float.IsFinite(slope)
-                        ? draw < DrawStream.Threshold(density)
-                        : rank > ((draw >> 8) * (1f / (1 << 24)) - lowest) * slope;
+                        ? draws.Draw(index) < DrawStream.Threshold(density)
+                        : rank > ((draws.Upper(index) + 0.5f) / 65536 - lowest) * slope;
                     Assert.Equal(kept ? values[index] : 0, actual[index]);
                 }
             }
