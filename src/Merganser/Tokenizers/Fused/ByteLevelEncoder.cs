@@ -88,7 +88,7 @@ internal sealed class ByteLevelEncoder(ByteLevelPlan plan) : FusedEncoder
         for (int i = 0; i < word.Length; i++)
             _ids[i] = plan.ByteIds[word[i]];
         _lengths.AsSpan(0, word.Length).Fill(1);
-        int count = _engine.Merge(_ids.AsSpan(0, word.Length), _lengths.AsSpan(0, word.Length));
+        int count = _engine.Merge(_ids.AsSpan(0, word.Length), _lengths.AsSpan(0, word.Length), word, plan.BytePairs);
         if (isUnknown)
             plan.SetWhole(whole, count == 1);
         int start = 0;

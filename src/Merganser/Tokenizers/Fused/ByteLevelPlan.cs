@@ -21,6 +21,9 @@ internal sealed class ByteLevelPlan : FusedPlan
         Raw = raw;
         ByteIds = byteIds;
         _wholeness = new byte[raw.IdLimit];
+        BytePairs = new int[1 << 16];
+        for (int pair = 0; pair < BytePairs.Length; pair++)
+            BytePairs[pair] = model.Merges.Rank(byteIds[pair >> 8], byteIds[pair & 0xFF]);
     }
 
     public BpeModel Model { get; }
@@ -38,6 +41,9 @@ internal sealed class ByteLevelPlan : FusedPlan
 
     /// <summary>The id of each byte.</summary>
     public int[] ByteIds { get; }
+
+    /// <summary>The rank of each pair of bytes, the first in the upper half of the index; -1 for none. The few that text has stay in the first cache.</summary>
+    public int[] BytePairs { get; }
 
     public static ByteLevelPlan? TryCreate(Normalizer? normalizer, PreTokenizer? preTokenizer, BpeModel model)
     {

@@ -51,8 +51,7 @@ internal abstract class FusedEncoder
         if (word.Length <= WordCache.ShortLimit)
         {
             Vector128<byte> key = WordCache.Key(word);
-            int place = WordCache.Place(key);
-            ref WordCache.Slot slot = ref Unsafe.Add(ref _cache.FirstSlot, place);
+            ref WordCache.Slot slot = ref Unsafe.Add(ref _cache.FirstSlot, WordCache.Place(key, _cache.Shift));
             if (slot.Key != key)
                 slot = ref Unsafe.Add(ref slot, 1);
             if (slot.Key == key)
@@ -65,7 +64,7 @@ internal abstract class FusedEncoder
             }
 
             EncodeWord(word, _scratch);
-            _cache.Add(key, place, _scratch);
+            _cache.Add(key, _scratch);
         }
         else if (word.Length <= WordCache.LongLimit)
         {
@@ -102,6 +101,7 @@ internal abstract class FusedEncoder
     {
         ref byte bytes = ref MemoryMarshal.GetReference(text);
         ref WordCache.Slot slots = ref _cache.FirstSlot;
+        int shift = _cache.Shift;
         int lastLoad = text.Length - 16;
         Vector128<int> idMask = Vector128.Create(WordCache.IdMask);
         tokens.Reserve((ends.Length * WordCache.InlineLimit) + 4);
@@ -115,7 +115,7 @@ internal abstract class FusedEncoder
             if (length <= WordCache.ShortLimit && start <= lastLoad)
             {
                 Vector128<byte> key = WordCache.Key(ref Unsafe.Add(ref bytes, start), length);
-                ref WordCache.Slot slot = ref Unsafe.Add(ref slots, WordCache.Place(key));
+                ref WordCache.Slot slot = ref Unsafe.Add(ref slots, WordCache.Place(key, shift));
                 if (slot.Key != key)
                     slot = ref Unsafe.Add(ref slot, 1);
                 if (slot.Key == key && slot.Count <= WordCache.InlineLimit)
@@ -133,6 +133,8 @@ internal abstract class FusedEncoder
             count = tokens.Count;
             tokens.Reserve(((ends.Length - i) * WordCache.InlineLimit) + 4);
             ids = ref MemoryMarshal.GetArrayDataReference(tokens.IdRoom);
+            slots = ref _cache.FirstSlot;
+            shift = _cache.Shift;
             start = end;
         }
 
@@ -143,6 +145,7 @@ internal abstract class FusedEncoder
     {
         ref byte bytes = ref MemoryMarshal.GetReference(text);
         ref WordCache.Slot slots = ref _cache.FirstSlot;
+        int shift = _cache.Shift;
         int lastLoad = text.Length - 16;
         Vector128<int> idMask = Vector128.Create(WordCache.IdMask);
         Vector128<int> nibble = Vector128.Create(15);
@@ -154,7 +157,7 @@ internal abstract class FusedEncoder
             if (length <= WordCache.ShortLimit && start <= lastLoad)
             {
                 Vector128<byte> key = WordCache.Key(ref Unsafe.Add(ref bytes, start), length);
-                ref WordCache.Slot slot = ref Unsafe.Add(ref slots, WordCache.Place(key));
+                ref WordCache.Slot slot = ref Unsafe.Add(ref slots, WordCache.Place(key, shift));
                 if (slot.Key != key)
                     slot = ref Unsafe.Add(ref slot, 1);
                 if (slot.Key == key && slot.Count <= WordCache.InlineLimit)
@@ -173,6 +176,8 @@ internal abstract class FusedEncoder
             }
 
             AppendWord(text, start, end, textStart, tokens);
+            slots = ref _cache.FirstSlot;
+            shift = _cache.Shift;
             start = end;
         }
     }

@@ -23,11 +23,14 @@ internal sealed class WordCache
     /// <summary>Masks the id out of a packed token.</summary>
     public const int IdMask = 0xFFFFFF;
 
-    private const int PlaceBits = 13;
+    private const int FirstPlaceBits = 11;
+    private const int LastPlaceBits = 15;
     private const int LongBits = 12;
     private const int PoolLimit = 1 << 18;
 
-    private readonly Slot[] _slots = new Slot[2 << PlaceBits];
+    private Slot[] _slots = new Slot[2 << FirstPlaceBits];
+    private int _placeBits = FirstPlaceBits;
+    private int _added; // words since the table grew
     private readonly LongSlot[] _longSlots = new LongSlot[1 << LongBits];
     private int[] _pool = new int[1 << 12]; // packed tokens, or ids and ranges of long words
     private int _poolUsed;
@@ -41,7 +44,10 @@ internal sealed class WordCache
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ];
 
-    /// <summary>The first slot, for lookups without bound checks.</summary>
+    /// <summary>How far the hash of a key is shifted to give its place; changes when the table grows.</summary>
+    public int Shift => 64 - _placeBits;
+
+    /// <summary>The first slot, for lookups without bound checks; changes when the table grows.</summary>
     public ref Slot FirstSlot => ref MemoryMarshal.GetArrayDataReference(_slots);
 
     /// <summary>The key of a word of up to 15 bytes; 16 bytes are read.</summary>
@@ -64,20 +70,20 @@ internal sealed class WordCache
 
     /// <summary>The number of the first of the two slots of a key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Place(Vector128<byte> key)
+    public static int Place(Vector128<byte> key, int shift)
     {
         ulong low = key.AsUInt64().GetElement(0);
         ulong high = key.AsUInt64().GetElement(1);
         ulong mixed = (low * 0x9E3779B97F4A7C15) ^ (high * 0xC2B2AE3D27D4EB4F);
         mixed = (mixed ^ (mixed >> 32)) * 0x9E3779B97F4A7C15;
-        return (int)(mixed >> (64 - PlaceBits)) << 1;
+        return (int)(mixed >> shift) << 1;
     }
 
     /// <summary>The packed tokens of a slot that holds more than three.</summary>
     public ReadOnlySpan<int> Pooled(in Slot slot) => _pool.AsSpan(slot.First, slot.Count);
 
     /// <summary>Remembers a short word.</summary>
-    public void Add(Vector128<byte> key, int place, TokenBuffer tokens)
+    public void Add(Vector128<byte> key, TokenBuffer tokens)
     {
         int count = tokens.Count;
         var slot = new Slot { Key = key, Count = count };
@@ -94,8 +100,9 @@ internal sealed class WordCache
                 _pool[slot.First + i] = Pack(tokens, i);
         }
 
-        _slots[place + 1] = _slots[place];
-        _slots[place] = slot;
+        Insert(slot);
+        if (++_added > _slots.Length && _placeBits < LastPlaceBits)
+            Enlarge();
     }
 
     /// <summary>Finds a word longer than 15 bytes and appends its tokens.</summary>
@@ -126,6 +133,27 @@ internal sealed class WordCache
 
         _longSlots[hash >> (64 - LongBits)] = new LongSlot { Hash = hash, Bytes = _bytesUsed, Length = word.Length, Tokens = pool, Count = tokens.Count };
         _bytesUsed += word.Length;
+    }
+
+    private void Insert(in Slot slot)
+    {
+        int place = Place(slot.Key, Shift);
+        _slots[place + 1] = _slots[place];
+        _slots[place] = slot;
+    }
+
+    /// <summary>A tokenizer that sees little text keeps a small table.</summary>
+    private void Enlarge()
+    {
+        Slot[] old = _slots;
+        _placeBits += 2;
+        _added = 0;
+        _slots = new Slot[2 << _placeBits];
+        for (int i = old.Length - 1; i >= 0; i--)
+        {
+            if (old[i].Key != default)
+                Insert(old[i]);
+        }
     }
 
     private static int Pack(TokenBuffer tokens, int i) => tokens.Ids[i] | (tokens.Starts[i] << 24) | (tokens.Ends[i] << 28);

@@ -27,16 +27,34 @@ internal sealed class MergeEngine(MergeTable merges, double dropout = 0, ulong s
     {
         if (ids.Length < 2)
             return ids.Length;
-        return dropout == 0 && ids.Length <= ShortLimit ? MergeShort(ids, lengths) : MergeLong(ids, lengths);
+        return dropout == 0 && ids.Length <= ShortLimit ? MergeShort(ids, lengths, [], []) : MergeLong(ids, lengths);
     }
 
+    /// <summary>Merges symbols that are bytes, with the ranks of byte pairs at hand.</summary>
+    /// <param name="ids">The symbols; the tokens afterwards.</param>
+    /// <param name="lengths">Their lengths, which are added up.</param>
+    /// <param name="bytes">The bytes of the symbols.</param>
+    /// <param name="bytePairs">The rank of each pair of bytes, the first in the upper half of the index.</param>
+    /// <returns>The number of tokens.</returns>
+    public int Merge(Span<int> ids, Span<int> lengths, ReadOnlySpan<byte> bytes, ReadOnlySpan<int> bytePairs) =>
+        dropout == 0 && ids.Length <= ShortLimit ? MergeShort(ids, lengths, bytes, bytePairs) : Merge(ids, lengths);
+
     [SkipLocalsInit]
-    private int MergeShort(Span<int> ids, Span<int> lengths)
+    private int MergeShort(Span<int> ids, Span<int> lengths, ReadOnlySpan<byte> bytes, ReadOnlySpan<int> bytePairs)
     {
         int count = ids.Length;
         Span<uint> ranks = stackalloc uint[ShortLimit];
-        for (int i = 0; i + 1 < count; i++)
-            ranks[i] = (uint)merges.Rank(ids[i], ids[i + 1]);
+        if (bytePairs.IsEmpty)
+        {
+            for (int i = 0; i + 1 < count; i++)
+                ranks[i] = (uint)merges.Rank(ids[i], ids[i + 1]);
+        }
+        else
+        {
+            for (int i = 0; i + 1 < count; i++)
+                ranks[i] = (uint)bytePairs[(bytes[i] << 8) | bytes[i + 1]];
+        }
+
         while (true)
         {
             uint least = None;
