@@ -64,10 +64,7 @@ internal sealed class AlignedText
     {
         if (!_isIdentity && Tracks)
             return _starts[index];
-        int limit = Math.Max(0, index - 3);
-        while (index > limit && (_bytes[index] & 0xC0) == 0x80)
-            index--;
-        return OriginalStart + index;
+        return OriginalStart + CharacterStart(index);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -75,11 +72,8 @@ internal sealed class AlignedText
     {
         if (!_isIdentity && Tracks)
             return _ends[index];
-        int limit = Math.Min(Length, index + 4);
-        index++;
-        while (index < limit && (_bytes[index] & 0xC0) == 0x80)
-            index++;
-        return OriginalStart + index;
+        int start = CharacterStart(index);
+        return OriginalStart + start + Utf8.LengthAt(_bytes, start, Length);
     }
 
     public void Append(ReadOnlySpan<byte> bytes)
@@ -146,6 +140,19 @@ internal sealed class AlignedText
 
     /// <inheritdoc cref="MutableStarts"/>
     public Span<int> MutableEnds(int from) => _ends.AsSpan(from, Length - from);
+
+    /// <summary>Where the character of a byte begins; a byte that belongs to none is one of its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int CharacterStart(int index)
+    {
+        if ((_bytes[index] & 0xC0) != 0x80)
+            return index;
+        int limit = Math.Max(0, index - 3);
+        int start = index;
+        while (start > limit && (_bytes[start] & 0xC0) == 0x80)
+            start--;
+        return start + Utf8.LengthAt(_bytes, start, Length) > index ? start : index;
+    }
 
     private static int NewLength(int old, int wanted) => (int)Math.Min(Array.MaxLength, Math.Max(Math.Max(256, wanted), 2L * old));
 }

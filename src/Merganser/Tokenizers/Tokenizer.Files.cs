@@ -38,6 +38,35 @@ public sealed partial class Tokenizer
         WholeFile.Write(Directory.Exists(path) ? Path.Combine(path, "tokenizer.json") : path, Save);
     }
 
+    /// <summary>Saves this tokenizer in a format, if that loses nothing that decides about ids.</summary>
+    /// <param name="path">The file; of <see cref="TokenizerFormat.VocabJson"/> that of the vocabulary.</param>
+    /// <param name="format">The format.</param>
+    /// <exception cref="MerganserException">The format cannot hold this tokenizer; the message says why.</exception>
+    public void Save(string path, TokenizerFormat format)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        switch (format)
+        {
+            case TokenizerFormat.TokenizerJson:
+                Save(path);
+                break;
+            case TokenizerFormat.Tiktoken:
+                WholeFile.Write(path, stream => TiktokenFile.Write(this, stream));
+                break;
+            case TokenizerFormat.SentencePiece:
+                WholeFile.Write(path, stream => SentencePieceExport.Write(this, stream));
+                break;
+            case TokenizerFormat.VocabTxt:
+                WholeFile.Write(path, stream => BertVocabularyFile.Write(this, stream));
+                break;
+            case TokenizerFormat.VocabJson:
+                MergesFile.Write(this, path);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(format));
+        }
+    }
+
     /// <summary>Saves this tokenizer as <c>tokenizer.json</c>.</summary>
     public void Save(Stream stream)
     {

@@ -63,6 +63,15 @@ internal ref struct ModelJsonReader(ReadOnlySpan<byte> json, string file)
         return Build();
     }
 
+    /// <summary>Reads an object from token to id.</summary>
+    public Vocabulary ReadVocabularyAlone(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+            throw new MerganserException($"{_file}: must hold a JSON object from token to id");
+        ReadVocabulary(ref reader);
+        return _vocabulary!;
+    }
+
     private TokenizerModel Build()
     {
         var part = new JsonPart(ToObject(_options), _file, "model");

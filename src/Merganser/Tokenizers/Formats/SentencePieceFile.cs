@@ -15,8 +15,8 @@ internal enum PieceKind
     Byte = 6,
 }
 
-/// <summary>One piece.</summary>
-internal readonly record struct SentencePieceEntry(byte[] Piece, float Score, PieceKind Kind);
+/// <summary>One piece; what was read keeps its message, so that it is written as it was.</summary>
+internal readonly record struct SentencePieceEntry(byte[] Piece, float Score, PieceKind Kind, byte[]? Raw = null);
 
 /// <summary>
 /// A SentencePiece <c>.model</c>: a protocol buffer. Pieces are field 1 {1 piece, 2 score, 3 kind}, the trainer's settings
@@ -93,10 +93,18 @@ internal sealed class SentencePieceFile
         foreach (SentencePieceEntry entry in Pieces)
         {
             piece.ResetWrittenCount();
-            ProtobufWriter.Bytes(piece, 1, entry.Piece);
-            ProtobufWriter.Single(piece, 2, entry.Score);
-            if (entry.Kind != PieceKind.Normal)
-                ProtobufWriter.Varint(piece, 3, (ulong)entry.Kind);
+            if (entry.Raw is { } raw)
+            {
+                piece.Write(raw);
+            }
+            else
+            {
+                ProtobufWriter.Bytes(piece, 1, entry.Piece);
+                ProtobufWriter.Single(piece, 2, entry.Score);
+                if (entry.Kind != PieceKind.Normal)
+                    ProtobufWriter.Varint(piece, 3, (ulong)entry.Kind);
+            }
+
             message.ResetWrittenCount();
             ProtobufWriter.Bytes(message, 1, piece.WrittenSpan);
             stream.Write(message.WrittenSpan);
@@ -152,7 +160,7 @@ internal sealed class SentencePieceFile
             throw ProtobufReader.Bad(path, "a piece is no UTF-8");
         if (!float.IsFinite(score))
             throw ProtobufReader.Bad(path, "a score is not a finite number");
-        return new SentencePieceEntry(piece, score, kind is >= 1 and <= 6 ? (PieceKind)kind : throw ProtobufReader.Bad(path, $"piece kind {kind}"));
+        return new SentencePieceEntry(piece, score, kind is >= 1 and <= 6 ? (PieceKind)kind : throw ProtobufReader.Bad(path, $"piece kind {kind}"), bytes.ToArray());
     }
 
     private void ReadTrainer(ReadOnlySpan<byte> bytes, string path)

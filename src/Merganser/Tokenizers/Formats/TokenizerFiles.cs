@@ -28,6 +28,12 @@ internal static class TokenizerFiles
             return TiktokenFile.Read(path, null);
         if (name.EndsWith(".model", StringComparison.Ordinal))
             return SentencePieceTokenizer.Load(path).ToTokenizer();
+        if (name is "vocab.json" or "encoder.json")
+            return MergesFile.Read(path);
+        if (name is "merges.txt" or "vocab.bpe")
+            return MergesFile.Read(Path.Combine(Path.GetDirectoryName(path) ?? "", name == "vocab.bpe" ? "encoder.json" : "vocab.json"));
+        if (name.EndsWith(".txt", StringComparison.Ordinal))
+            return BertVocabularyFile.Read(path);
         return TokenizerJson.Read(path);
     }
 }

@@ -33,6 +33,28 @@ internal static class TokenizerJson
         }
     }
 
+    /// <summary>Reads a file that holds nothing but a vocabulary: an object from token to id.</summary>
+    public static Vocabulary ParseVocabulary(ReadOnlySpan<byte> json, string file)
+    {
+        if (json.StartsWith("\uFEFF"u8))
+            json = json[3..];
+        try
+        {
+            var reader = new Utf8JsonReader(json, ReaderOptions);
+            reader.Read();
+            Vocabulary vocabulary = new ModelJsonReader(json, file).ReadVocabularyAlone(ref reader);
+            return reader.Read() ? throw new MerganserException($"{file}: has something after the JSON object") : vocabulary;
+        }
+        catch (JsonException e)
+        {
+            throw new MerganserException($"{file}: is not valid JSON: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new MerganserException($"{file}: holds text that is no Unicode: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
     private static Tokenizer ParseDocument(ReadOnlySpan<byte> json, string file)
     {
         var reader = new Utf8JsonReader(json, ReaderOptions);
