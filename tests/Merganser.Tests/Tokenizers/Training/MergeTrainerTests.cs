@@ -133,7 +133,7 @@ public sealed class MergeTrainerTests
     [Fact]
     public void Options_out_of_range_are_refused_by_name()
     {
-        (string Option, Action Make)[] cases =
+        (string Option, Func<TokenizerTrainer> Make)[] cases =
         [
             ("vocab_size", () => new BpeTrainer { VocabularySize = 0 }),
             ("min_frequency", () => new BpeTrainer { MinFrequency = -1 }),
@@ -147,7 +147,7 @@ public sealed class MergeTrainerTests
             ("max_piece_length", () => new UnigramTrainer { MaxPieceLength = 0 }),
             ("seed_size", () => new UnigramTrainer { SeedSize = 0 }),
         ];
-        foreach ((string option, Action make) in cases)
+        foreach ((string option, Func<TokenizerTrainer> make) in cases)
             Assert.Contains(option, Assert.Throws<MerganserException>(make).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => WordCounts.From([new("a", 0)]));
         Assert.Throws<ArgumentException>(() => WordCounts.From([new("", 1)]));
