@@ -10,6 +10,7 @@ internal sealed partial class PairCounts
     private int _freeEntry = -1;
     private int[] _pool = new int[1 << 12];
     private int _poolUsed;
+    private long _poolLive;
 
     /// <summary>Counts all pairs of the sequences that were added and makes them candidates; once.</summary>
     public void CountPairs()
@@ -80,7 +81,8 @@ internal sealed partial class PairCounts
             head = entry + 1;
         }
 
-        _heap.Push(new PairHeap.Item(_table.Weight(slot), key, entry));
+        if (_table.Weight(slot) > 0)
+            _heap.Push(new PairHeap.Item(_table.Weight(slot), key, entry));
     }
 
     private Span<int> Sequences(int entry)
@@ -117,9 +119,7 @@ internal sealed partial class PairCounts
         return entry;
     }
 
-    private long _poolLive;
-
-    /// <summary>Forgets the sequences of an entry; the entry itself is used again once it is in no heap or chain.</summary>
+    /// <summary>Forgets the sequences of an entry, which stays in the heap or in a chain.</summary>
     private void ClearEntry(int entry)
     {
         if (_entries[entry].Length > 1)
@@ -127,11 +127,10 @@ internal sealed partial class PairCounts
         _entries[entry].Length = 0;
     }
 
+    /// <summary>Forgets an entry that is in no heap and no chain.</summary>
     private void FreeEntry(int entry)
     {
         ClearEntry(entry);
-        if (!KeepsMergedWeights)
-            return; // chains of the table may still lead here
         _entries[entry].Next = _freeEntry;
         _freeEntry = entry;
     }

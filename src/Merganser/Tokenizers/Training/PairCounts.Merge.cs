@@ -11,6 +11,8 @@ internal sealed partial class PairCounts
     private Found[] _found = new Found[256];
     private int _foundCount;
     private double _merged;
+    private int[] _rewritten = []; // by sequence: the number of the last merge by name that touched it
+    private int _mergeNumber;
 
     /// <summary>Merges a taken pair.</summary>
     /// <param name="pair">The pair.</param>
@@ -40,10 +42,20 @@ internal sealed partial class PairCounts
         int slot = _table.Find(PairTable.Key(left, right));
         if (slot < 0)
             return;
+        if (_rewritten.Length < Count)
+            _rewritten = new int[Count];
+        _mergeNumber++;
         for (int entry = _table.Head(slot) - 1; entry >= 0; entry = _entries[entry].Next - 1)
         {
             foreach (int sequence in Sequences(entry))
+            {
+                // Two entries may hold one sequence; rewritten again it could lose a pair that the merge has just formed.
+                if (_rewritten[sequence] == _mergeNumber)
+                    continue;
+                _rewritten[sequence] = _mergeNumber;
                 Rewrite(sequence, left, right, symbol);
+            }
+
             ClearEntry(entry);
         }
 
@@ -168,7 +180,8 @@ internal sealed partial class PairCounts
     {
         if (change.Sequences > 0)
         {
-            if (_table.Weight(change.Slot) > 0)
+            // Sequences of weight 0 make no candidate, but a pair that is merged by name is merged in them, too.
+            if (!KeepsMergedWeights || _table.Weight(change.Slot) > 0)
                 Register(key, change.Slot, change.Entry);
             else
                 FreeEntry(change.Entry);

@@ -102,7 +102,9 @@ internal sealed partial class PairCounts
             double weight = slot < 0 || _entries[first.Entry].Length == 0 ? 0 : _table.Weight(slot);
             if (weight <= 0)
             {
-                FreeEntry(_heap.Pop().Entry);
+                int entry = _heap.Pop().Entry;
+                if (KeepsMergedWeights)
+                    FreeEntry(entry); // otherwise the chain of the pair still leads there
                 continue;
             }
 

@@ -20,7 +20,7 @@ internal sealed class PretokenCounter
         _normalizer = normalizer;
         _preTokenizer = preTokenizer;
         _isByteLevel = normalizer is null && ByteLevelPlan.TryRecognise(preTokenizer, out _scanner, out _addsSpace);
-        _tracks = LooksAtOriginalPosition(preTokenizer);
+        _tracks = preTokenizer is { NeedsOffsets: true };
     }
 
     /// <summary>Counts all pretokens.</summary>
@@ -77,13 +77,6 @@ internal sealed class PretokenCounter
 
         return words;
     }
-
-    private static bool LooksAtOriginalPosition(PreTokenizer? preTokenizer) => preTokenizer switch
-    {
-        MetaspacePreTokenizer metaspace => metaspace.PrependScheme == PrependScheme.First,
-        SequencePreTokenizer sequence => sequence.PreTokenizers.Any(LooksAtOriginalPosition),
-        _ => false,
-    };
 
     /// <summary>The part of one thread.</summary>
     private sealed class Worker(PretokenCounter counter)

@@ -10,12 +10,12 @@ public sealed class MergeTrainerTests
         Gen.Select(Gen.String[Gen.Char["abcé漢"], 1, 9], Gen.Long[1, 20]).Array[1, 30].Select(words => WordCounts.From(words.Select(word => new KeyValuePair<string, long>(word.Item1, word.Item2))));
 
     private static readonly Gen<BpeTrainer> Trainers =
-        Gen.Select(Gen.Int[30, 90], Gen.OneOfConst("", "##"), Gen.OneOfConst("", "</w>"), Gen.Int[0, 3], Gen.Int[0, 8], Gen.Int[0, 5]).Select((size, prefix, suffix, least, length, limit) => new BpeTrainer
+        Gen.Select(Gen.Int[30, 90], Gen.Bool, Gen.Bool, Gen.Int[0, 3], Gen.Int[0, 8], Gen.Int[0, 5]).Select((size, hasPrefix, hasSuffix, least, length, limit) => new BpeTrainer
         {
             VocabularySize = size,
             SpecialTokens = ["<s>", "a"],
-            ContinuingSubwordPrefix = prefix,
-            EndOfWordSuffix = suffix,
+            ContinuingSubwordPrefix = hasPrefix ? "##" : "",
+            EndOfWordSuffix = hasSuffix ? "</w>" : "",
             MinFrequency = least,
             MaxTokenLength = length == 0 ? null : length,
             LimitAlphabet = limit == 0 ? null : limit,
@@ -133,7 +133,7 @@ public sealed class MergeTrainerTests
     [Fact]
     public void Options_out_of_range_are_refused_by_name()
     {
-        (string Option, Action Make)[] cases =
+        (string Option, Func<TokenizerTrainer> Make)[] cases =
         [
             ("vocab_size", () => new BpeTrainer { VocabularySize = 0 }),
             ("min_frequency", () => new BpeTrainer { MinFrequency = -1 }),
@@ -147,7 +147,7 @@ public sealed class MergeTrainerTests
             ("max_piece_length", () => new UnigramTrainer { MaxPieceLength = 0 }),
             ("seed_size", () => new UnigramTrainer { SeedSize = 0 }),
         ];
-        foreach ((string option, Action make) in cases)
+        foreach ((string option, Func<TokenizerTrainer> make) in cases)
             Assert.Contains(option, Assert.Throws<MerganserException>(make).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => WordCounts.From([new("a", 0)]));
         Assert.Throws<ArgumentException>(() => WordCounts.From([new("", 1)]));
