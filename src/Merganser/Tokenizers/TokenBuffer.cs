@@ -39,6 +39,9 @@ public sealed class TokenBuffer
     /// <summary>The end (exclusive) of each token in bytes; empty unless ranges are kept.</summary>
     public ReadOnlySpan<int> Ends => TracksOffsets ? _ends.AsSpan(0, Count) : [];
 
+    /// <summary>Where the number of tokens after each pretoken is written, when somebody asks for that.</summary>
+    internal List<int>? PretokenEnds { get; set; }
+
     /// <summary>The ids with the room behind them, for encoders that write several at once; see <see cref="Reserve"/>.</summary>
     internal int[] IdRoom => _ids;
 

@@ -242,7 +242,10 @@ public sealed partial class Tokenizer
             PostProcessor?.TrimsOffsets ?? false);
         ReadOnlySpan<byte> utf8 = session.Transcode(text);
         session.Ranges.Clear();
-        session.Run(utf8, session.Ranges, settings);
+        if (options.StepByStep)
+            session.Run(utf8, session.Ranges, settings);
+        else
+            session.RunWithPretokens(utf8, session.Ranges, settings);
         return session.ToEncoding(utf8, session.Ranges, sequence, options.OffsetUnit, settings);
     }
 

@@ -78,6 +78,44 @@ internal sealed class TokenizerSession
         }
     }
 
+    /// <summary>As <see cref="Run"/>, by the fused road where it can tell the pretokens and nothing is to be cut off.</summary>
+    public void RunWithPretokens(ReadOnlySpan<byte> utf8, TokenBuffer tokens, SessionOptions options)
+    {
+        if (_fused is null or { Pretokens: PretokenTracking.None } || options.Limit < int.MaxValue || _runtime.NormalizedMatcher is not null)
+        {
+            Run(utf8, tokens, options);
+            return;
+        }
+
+        _pieceEnds.Clear();
+        _addedSpaces.Clear();
+        tokens.PretokenEnds = _pieceEnds;
+        if (_runtime.OriginalMatcher is not { } matcher)
+        {
+            RunFused(utf8, 0, tokens);
+            return;
+        }
+
+        matcher.Split(utf8, options.Policy, _segments);
+        foreach (TextSegment segment in _segments)
+        {
+            ReadOnlySpan<byte> part = utf8[segment.Start..segment.End];
+            if (segment.AddedId >= 0)
+                AddToken(segment.AddedId, segment.Start, segment.End, part, tokens, options);
+            else
+                RunFused(part, segment.Start, tokens);
+        }
+    }
+
+    private void RunFused(ReadOnlySpan<byte> part, int start, TokenBuffer tokens)
+    {
+        if (part.IsEmpty)
+            return;
+        _fused!.Encode(part, start, tokens);
+        if (_fused.Pretokens == PretokenTracking.WholePiece)
+            _pieceEnds.Add(tokens.Count);
+    }
+
     /// <summary>Appends the tokens of one sequence, step by step.</summary>
     public void Run(ReadOnlySpan<byte> utf8, TokenBuffer tokens, SessionOptions options)
     {

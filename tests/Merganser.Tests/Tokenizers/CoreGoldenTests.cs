@@ -24,12 +24,12 @@ public sealed class CoreGoldenTests
         {
             var text = (string)GoldenVocabularies.Texts[i]!;
             JsonObject row = rows[i]!.AsObject();
-            foreach (bool special in (bool[])[false, true])
+            foreach ((bool special, bool steps) in ((bool, bool)[])[(false, false), (false, true), (true, false), (true, true)])
             {
                 string suffix = special ? "_special" : "";
                 if (row["ids" + suffix] is not { } ids)
                     continue;
-                Merganser.Tokenizers.Encoding encoding = tokenizer.Encode(text, options: new EncodeOptions { AddSpecialTokens = special, OffsetUnit = OffsetUnit.CodePoint });
+                Merganser.Tokenizers.Encoding encoding = tokenizer.Encode(text, options: new EncodeOptions { AddSpecialTokens = special, OffsetUnit = OffsetUnit.CodePoint, StepByStep = steps });
                 Compare(differences, $"row {i} ids{suffix}", GoldenVocabularies.Ints(ids), encoding.Ids);
                 Compare(differences, $"row {i} off{suffix}", GoldenVocabularies.Ints(row["off" + suffix]!), Flat(encoding.Offsets));
                 if (!special && row["word_ids"] is { } words)

@@ -58,6 +58,10 @@ public sealed class TokenizerPropertyTests
 
             Assert.Equal(encoding.Count, tokenizer.CountTokens(text));
             Assert.Equal(encoding.Ids, tokenizer.EncodeToIds(text));
+            Encoding steps = tokenizer.Encode(text, options: new EncodeOptions { OffsetUnit = unit, StepByStep = true });
+            Assert.Equal(steps.Ids, encoding.Ids);
+            Assert.Equal(steps.Offsets, encoding.Offsets);
+            Assert.Equal(steps.WordIds, encoding.WordIds);
         });
 
     [Fact]

@@ -10,6 +10,8 @@ internal sealed class ByteLevelEncoder(ByteLevelPlan plan) : FusedEncoder
     private int[] _lengths = new int[64];
     private byte[] _spaced = [];
 
+    public override PretokenTracking Pretokens => plan.Scanner is null ? PretokenTracking.WholePiece : PretokenTracking.EachWord;
+
     public override void Encode(ReadOnlySpan<byte> text, int textStart, TokenBuffer tokens)
     {
         if (text.IsEmpty)

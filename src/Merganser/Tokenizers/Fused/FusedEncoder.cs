@@ -14,6 +14,9 @@ internal abstract class FusedEncoder
     private readonly WordCache _cache = new();
     private readonly TokenBuffer _scratch = new(tracksOffsets: true);
 
+    /// <summary>How the words of this encoder relate to pretokens.</summary>
+    public abstract PretokenTracking Pretokens { get; }
+
     /// <summary>Makes an encoder for a configuration; null when it has no fused form.</summary>
     public static FusedEncoder? TryCreate(Normalizer? normalizer, PreTokenizer? preTokenizer, TokenizerModel model) =>
         FusedPlan.TryCreate(normalizer, preTokenizer, model)?.CreateEncoder();
@@ -149,6 +152,7 @@ internal abstract class FusedEncoder
         int lastLoad = text.Length - 16;
         Vector128<int> idMask = Vector128.Create(WordCache.IdMask);
         Vector128<int> nibble = Vector128.Create(15);
+        List<int>? pretokenEnds = Pretokens == PretokenTracking.EachWord ? tokens.PretokenEnds : null;
         int start = from;
         for (int i = 0; i < ends.Length; i++)
         {
@@ -170,15 +174,30 @@ internal abstract class FusedEncoder
                     (((packed >>> 24) & nibble) + origin).StoreUnsafe(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(tokens.StartRoom), count));
                     ((packed >>> 28) + origin).StoreUnsafe(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(tokens.EndRoom), count));
                     tokens.Count = count + slot.Count;
+                    pretokenEnds?.Add(tokens.Count);
                     start = end;
                     continue;
                 }
             }
 
             AppendWord(text, start, end, textStart, tokens);
+            pretokenEnds?.Add(tokens.Count);
             slots = ref _cache.FirstSlot;
             shift = _cache.Shift;
             start = end;
         }
     }
+}
+
+/// <summary>What the words of a fused encoder say of pretokens.</summary>
+internal enum PretokenTracking
+{
+    /// <summary>Nothing: a word may hold several pretokens.</summary>
+    None,
+
+    /// <summary>Each word is a pretoken; their ends are written to <see cref="TokenBuffer.PretokenEnds"/>.</summary>
+    EachWord,
+
+    /// <summary>A whole piece of text is one pretoken.</summary>
+    WholePiece,
 }

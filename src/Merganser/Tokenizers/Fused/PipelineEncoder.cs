@@ -13,6 +13,8 @@ internal sealed class PipelineEncoder(PipelinePlan plan) : FusedEncoder
     private readonly PreTokenizedText _pieces = new();
     private readonly int[] _ends = new int[1024];
 
+    public override PretokenTracking Pretokens => plan.IsWholeText ? PretokenTracking.WholePiece : PretokenTracking.None;
+
     public override void Encode(ReadOnlySpan<byte> text, int textStart, TokenBuffer tokens)
     {
         if (text.IsEmpty)

@@ -28,6 +28,9 @@ internal sealed class PipelinePlan : FusedPlan
     /// <summary>Whether the first word of a piece is normalised otherwise than the rest (a marker is put before it).</summary>
     public bool IsFirstSpecial { get; private init; }
 
+    /// <summary>Whether a piece of text is one pretoken.</summary>
+    public bool IsWholeText { get; private init; }
+
     /// <summary>Whether a character joins the separator beside it into one cluster, which the normalizer may treat as a whole.</summary>
     public bool MindsClusters { get; private init; }
 
@@ -113,6 +116,7 @@ internal sealed class PipelinePlan : FusedPlan
         {
             InnerNormalizer = inner,
             IsFirstSpecial = isFirstSpecial,
+            IsWholeText = true,
         };
     }
 
