@@ -32,7 +32,7 @@ static Command CreateCast()
 
 static Command CreateTokenizers()
 {
-    var names = new Option<string>("--names") { Description = "vocabularies, separated by commas", DefaultValueFactory = _ => "gpt2,cl100k,o200k,llama3,qwen3,gemma3,bert-uncased-npm,t5" };
+    var names = new Option<string>("--names") { Description = "vocabularies, separated by commas", DefaultValueFactory = _ => "gpt2,cl100k,o200k,llama3,qwen3,gemma3,bert-uncased-npm,unigram" };
     var vocabularies = new Option<string>("--vocabularies") { Description = "the folder with NAME/tokenizer.json (see eng/fetch-vocabularies.sh)", DefaultValueFactory = _ => Path.Combine("artifacts", "vocabularies") };
     var text = new Option<string[]>("--text") { Description = "folders with text; by default documentation, programs and manual pages of the system", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
     var corpora = new Option<string>("--corpora") { Description = "en, mix", DefaultValueFactory = _ => "en,mix" };

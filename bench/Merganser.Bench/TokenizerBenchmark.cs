@@ -34,13 +34,14 @@ internal static class TokenizerBenchmark
         foreach (TokenizerCorpus corpus in corpora)
             page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"- `{corpus.Name}`: {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Length} documents; {corpus.Source}."));
         page.WriteLine();
-        page.WriteLine("| text | vocabulary | encoder | ids, 1 thread | ids, 2 threads (wall, both) | with offsets | count | times the peer (ids) |");
-        page.WriteLine("|---|---|---|---|---|---|---|---|");
+        page.WriteLine("| text | vocabulary | encoder | ids, 1 thread | ids, 2 threads (wall, both) | with offsets | count | times the best peer (ids) | ids |");
+        page.WriteLine("|---|---|---|---|---|---|---|---|---|");
         foreach (string name in options.Names)
         {
             foreach (TokenizerCorpus corpus in corpora)
             {
                 double peer = 0;
+                int[]? reference = null;
                 foreach (TokenizerSubject subject in Subjects(options, name))
                 {
                     progress.WriteLine($"{corpus.Name} {name} {subject.Name}");
@@ -48,10 +49,13 @@ internal static class TokenizerBenchmark
                     Best(options.Runs, corpus, 2, subject, static (s, c, d) => s.Ids(c, d), out double two);
                     double offsets = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Offsets(c, d), out _);
                     double count = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Count(c, d), out _);
+                    int[] ids200 = [.. Enumerable.Range(0, Math.Min(200, corpus.Documents.Length)).SelectMany(d => subject.Encode(corpus, d))];
+                    string agreement = reference is null ? "" : reference.AsSpan().SequenceEqual(ids200) ? "the same" : "differ";
+                    reference ??= ids200;
                     bool isOurs = subject.Name == "Merganser";
                     if (!isOurs)
                         peer = Math.Max(peer, ids);
-                    page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {corpus.Name} | {name} | {subject.Name} | {ids:0.0} | {two:0.0} | {(offsets > 0 ? offsets.ToString("0.0", CultureInfo.InvariantCulture) : "–")} | {count:0.0} | {(isOurs && peer > 0 ? (ids / peer).ToString("0.0", CultureInfo.InvariantCulture) : "")} |"));
+                    page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {corpus.Name} | {name} | {subject.Name} | {ids:0.0} | {two:0.0} | {(offsets > 0 ? offsets.ToString("0.0", CultureInfo.InvariantCulture) : "–")} | {count:0.0} | {(isOurs && peer > 0 ? (ids / peer).ToString("0.0", CultureInfo.InvariantCulture) : "")} | {agreement} |"));
                 }
             }
         }
@@ -69,6 +73,9 @@ internal static class TokenizerBenchmark
                 yield return new SharpTokenSubject(name, SharpToken.GptEncoding.GetEncoding(encoding));
         }
 
+        string bert = Path.Combine(options.Vocabularies, "bert-uncased-npm", "tokenizer.json");
+        if (name == "unigram" && File.Exists(bert))
+            yield return new MerganserSubject(name, MerganserSubject.UnigramOf(Merganser.Tokenizers.Tokenizer.Load(bert)));
         string path = Path.Combine(options.Vocabularies, name, "tokenizer.json");
         if (File.Exists(path))
             yield return new MerganserSubject(name, Merganser.Tokenizers.Tokenizer.Load(path));
@@ -89,7 +96,7 @@ internal static class TokenizerBenchmark
         double best = 0;
         using Process process = Process.GetCurrentProcess();
         TokenizerSubject[] forks = [.. Enumerable.Range(0, threads).Select(i => i == 0 ? subject : subject.Fork())];
-        long deadline = Stopwatch.GetTimestamp() + (15 * Stopwatch.Frequency);
+        long deadline = Stopwatch.GetTimestamp() + (2 * Stopwatch.Frequency);
         for (int run = 0; run <= runs && (run < 2 || Stopwatch.GetTimestamp() < deadline); run++)
         {
             process.Refresh();

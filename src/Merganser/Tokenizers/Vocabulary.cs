@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Merganser.Tokenizers;
 
 /// <summary>
@@ -14,6 +16,7 @@ public sealed class Vocabulary
     private readonly ulong[] _slots; // upper half of the hash, then id + 1; 0 is free
     private readonly int _mask;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs over all tokens on load: no time to warm up
     private Vocabulary(byte[] blob, int[] starts, int[] lengths, int count)
     {
         _blob = blob;
@@ -104,6 +107,7 @@ public sealed class Vocabulary
 
         /// <summary>Adds a token.</summary>
         /// <exception cref="MerganserException">The id is taken or out of range.</exception>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Add(ReadOnlySpan<byte> token, int id)
         {
             if (id < 0 || id > _maxId)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Merganser.Checkpoints.Formats;
 
@@ -135,6 +136,7 @@ internal ref struct ModelJsonReader(ReadOnlySpan<byte> json, string file)
         return _options.ContainsKey("continuing_subword_prefix") || _options.ContainsKey("max_input_chars_per_word") ? "WordPiece" : "WordLevel";
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs once per load, over all tokens: no time to warm up
     private void ReadVocabulary(ref Utf8JsonReader reader)
     {
         var builder = new Vocabulary.Builder();
@@ -180,6 +182,7 @@ internal ref struct ModelJsonReader(ReadOnlySpan<byte> json, string file)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs once per load, over all tokens: no time to warm up
     private void ReadMerges(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)

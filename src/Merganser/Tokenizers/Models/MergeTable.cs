@@ -22,6 +22,7 @@ public sealed class MergeTable
     private readonly int _shift;
     private readonly int _mask;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs over all tokens on load: no time to warm up
     private MergeTable(Vocabulary vocabulary, string continuingSubwordPrefix, int[] lefts, int[] rights, int[] results)
     {
         Vocabulary = vocabulary;
@@ -142,6 +143,7 @@ public sealed class MergeTable
         /// <summary>Makes the table.</summary>
         public MergeTable Build() => new(_vocabulary, _prefix, _lefts.AsSpan(0, Count).ToArray(), _rights.AsSpan(0, Count).ToArray(), _results.AsSpan(0, Count).ToArray());
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Add(int leftId, int rightId, ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
         {
             ReadOnlySpan<byte> tail = _prefixBytes.Length > 0 && right.StartsWith(_prefixBytes) ? right[_prefixBytes.Length..] : right;
