@@ -17,9 +17,28 @@ internal static class TokenizerConvertVerb
             string target = parsed.GetRequiredValue(output);
             if (File.Exists(target) && !parsed.GetValue(overwrite))
                 throw new MerganserException($"{target}: exists; choose another name or replace it with --overwrite");
-            Tokenizer.Load(parsed.GetRequiredValue(source)).Save(target);
+            TokenizerFormat format = FormatOf(target);
+            Tokenizer.Load(parsed.GetRequiredValue(source)).Save(target, format);
             parsed.InvocationConfiguration.Output.WriteLine(target);
         });
         return command;
+    }
+
+    /// <summary>The format that a file's name says.</summary>
+    private static TokenizerFormat FormatOf(string path)
+    {
+        string name = Path.GetFileName(path).ToLowerInvariant();
+        return name switch
+        {
+            "vocab.json" => TokenizerFormat.VocabJson,
+            "vocab.txt" => TokenizerFormat.VocabTxt,
+            _ => Path.GetExtension(name) switch
+            {
+                ".tiktoken" => TokenizerFormat.Tiktoken,
+                ".model" => TokenizerFormat.SentencePiece,
+                ".json" => TokenizerFormat.TokenizerJson,
+                _ => throw new MerganserException($"{path}: the name does not tell a format; use tokenizer.json, *.tiktoken, *.model, vocab.txt or vocab.json"),
+            },
+        };
     }
 }
