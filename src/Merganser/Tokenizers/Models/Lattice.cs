@@ -63,8 +63,28 @@ internal sealed class Lattice
     /// <summary>The best path as node numbers; empty when no path covers the text. On a tie the node added first wins.</summary>
     public int[] Viterbi()
     {
-        int[][] best = NBest(1, out _);
-        return best.Length > 0 ? best[0] : [];
+        var score = new double[_length + 1];
+        var last = new int[_length + 1]; // the node that ends the best way to a position
+        Array.Fill(score, double.NegativeInfinity);
+        Array.Fill(last, -1);
+        score[0] = 0;
+        for (int i = 0; i < _nodes.Count; i++)
+        {
+            Node node = _nodes[i];
+            double through = score[node.Begin] + node.Score;
+            if (through > score[node.End])
+            {
+                score[node.End] = through;
+                last[node.End] = i;
+            }
+        }
+
+        var path = new List<int>();
+        int at = _length;
+        for (; at > 0 && last[at] >= 0; at = _nodes[last[at]].Begin)
+            path.Add(last[at]);
+        path.Reverse();
+        return at == 0 ? [.. path] : [];
     }
 
     /// <summary>The best paths by score, exactly, best first; fewer when there are not so many. Equal scores come in a fixed order.</summary>
