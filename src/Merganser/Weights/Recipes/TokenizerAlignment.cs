@@ -15,25 +15,24 @@ internal sealed class TokenizerAlignment
 
     private readonly TokenizerRule _rule;
     private readonly List<OpenModel> _members;
-    private readonly List<int> _rows;
     private readonly VocabularyUnion _union;
-    private readonly RowPlan _plan;
+    private readonly VocabularyTransplant _transplant;
     private readonly RecipePosition _position;
 
     private TokenizerAlignment(MergeRecipe recipe, TokenizerRule rule, List<OpenModel> members, List<int> rows, IReadOnlyList<ModelVocabulary> vocabularies, Action<string> warn)
     {
         _rule = rule;
         _members = members;
-        _rows = rows;
         _position = recipe.TokenizerPosition;
         int baseModel = recipe.BaseModel is { } name ? members.FindIndex(member => member.Reference == name) : -1;
         int reference = rule.Model is { } named ? members.FindIndex(member => member.Reference == named) : Math.Max(0, baseModel);
         _union = VocabularyUnion.Of(vocabularies, reference, rule.Join, rule.Tokens.Select(token => token.Token));
         List<RowRule> rules = [.. rule.Tokens.Where(token => token.Source != RowSource.Default || token.Force).Select(token => Resolve(token, members, rows, vocabularies))];
-        _plan = new RowPlan(_union, baseModel, rules, rule.PadToMultipleOf, rule.KeepPadding ? rows[reference] : 0);
+        RowPlan plan = new(_union, baseModel, rules, rule.PadToMultipleOf, rule.KeepPadding ? rows[reference] : 0);
+        _transplant = new VocabularyTransplant(plan, rows);
         foreach (string warning in _union.Warnings)
             warn(warning);
-        foreach (string orphan in _plan.Orphans())
+        foreach (string orphan in plan.Orphans())
             warn($"no model has the token '{orphan}': its rows begin as zeros");
     }
 
@@ -67,9 +66,9 @@ internal sealed class TokenizerAlignment
     /// <summary>Gives the inputs of an embedding, a head or a bias over tokens the joined rows.</summary>
     public void Align(WeightDefinition definition, List<PlannedInput> inputs, ref PlannedInput? apart)
     {
-        if (!inputs.Concat(apart is null ? [] : [apart]).All(input => HasRowPerToken(definition, input)))
+        if (!inputs.Concat(apart is null ? [] : [apart]).All(input => HasRowPerToken(definition, input.Model, input.Tensor)))
             return;
-        TensorSource?[] matrices = [.. _members.Select(member => member.Find(definition, tied: true) is { } tensor && Info(definition, member, tensor) ? tensor : null)];
+        TensorSource?[] matrices = [.. _members.Select(member => member.Find(definition, tied: true) is { } tensor && HasRowPerToken(definition, member, tensor) ? tensor : null)];
         for (int i = 0; i < inputs.Count; i++)
             inputs[i] = Aligned(inputs[i], matrices);
         if (apart is not null)
@@ -90,9 +89,7 @@ internal sealed class TokenizerAlignment
 
         if (_union.IsReference && !_rule.UniteMerges)
             return;
-        if (_union.Models[_union.Reference].File is not { } json)
-            throw _position.Error($"{source.Label} has no tokenizer.json, and without it its vocabulary cannot be changed; write one with 'merganser tokenizer convert'");
-        written["tokenizer.json"] = System.Text.Encoding.UTF8.GetString(Editor(json).Apply());
+        written["tokenizer.json"] = System.Text.Encoding.UTF8.GetString(Rewrite());
         copied.Remove("tokenizer.json");
         foreach (string old in new[] { "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.json", "merges.txt", "vocab.txt", "added_tokens.json" })
         {
@@ -103,15 +100,15 @@ internal sealed class TokenizerAlignment
         if (copied.TryGetValue("tokenizer_config.json", out string? config) && BoundedJson.ReadObject(config)["added_tokens_decoder"] is JsonObject)
         {
             copied.Remove("tokenizer_config.json");
-            written["tokenizer_config.json"] = System.Text.Encoding.UTF8.GetString(ConfigEditor.Open(config).Set("added_tokens_decoder", AddedTokensDecoder()).ToArray());
+            written["tokenizer_config.json"] = System.Text.Encoding.UTF8.GetString(ConfigEditor.Open(config).Set("added_tokens_decoder", _transplant.AddedTokensDecoder()).ToArray());
         }
     }
 
     /// <summary>Gives the ids of special tokens in a configuration the numbers that the tokens have now.</summary>
     public void RenumberSpecialTokens(OpenModel donor, ConfigEditor editor, JsonObject config)
     {
-        ModelVocabulary own = _union.Models[_members.IndexOf(donor)];
-        int New(int id) => own.Tokens.Contains(id) && _union.TryGetId(own.Tokens.GetText(id), out int found) ? found : id;
+        int member = _members.IndexOf(donor);
+        int New(int id) => _transplant.NewId(member, id);
         foreach (string key in SpecialIds)
         {
             if (config[key] is JsonValue value && value.TryGetValue(out int id) && New(id) != id)
@@ -145,102 +142,19 @@ internal sealed class TokenizerAlignment
         return null;
     }
 
-    private bool HasRowPerToken(WeightDefinition definition, PlannedInput input) => Info(definition, input.Model, input.Tensor);
+    private bool HasRowPerToken(WeightDefinition definition, OpenModel model, TensorSource tensor) => _transplant.HasRowPerToken(definition, _members.IndexOf(model), tensor.Info);
 
-    /// <summary>Embeddings of other things than tokens (segments, positions) have fewer rows; a bias of the head has one value a row.</summary>
-    private bool Info(WeightDefinition definition, OpenModel model, TensorSource tensor)
-    {
-        int member = _members.IndexOf(model);
-        return definition.IsEmbedding
-            ? tensor.Info.Shape.Length > 0 && tensor.Info.Shape[0] >= Math.Min(_rows[member], _union.Models[member].Limit)
-            : definition.Name.EndsWith("bias", StringComparison.Ordinal) && tensor.Info.Shape is [var length] && length == _rows[member] && !definition.Name.Contains(".layer", StringComparison.Ordinal);
-    }
+    private PlannedInput Aligned(PlannedInput input, TensorSource?[] matrices) => input with { Tensor = _transplant.Rows(_members.IndexOf(input.Model), matrices) };
 
-    private PlannedInput Aligned(PlannedInput input, TensorSource?[] matrices)
+    private byte[] Rewrite()
     {
-        int member = _members.IndexOf(input.Model);
-        return IsIdentity(member, input.Tensor) ? input : input with { Tensor = new AlignedRows(_plan, member, matrices) };
-    }
-
-    private bool IsIdentity(int member, TensorSource tensor)
-    {
-        if (tensor.Info.Shape[0] != _plan.Rows || _plan.Unpadded != _plan.Rows)
-            return false;
-        for (int row = 0; row < _plan.Rows; row++)
+        try
         {
-            if (_plan.Find(member, row) is not { IsSingle: true } origin || origin.Model != member || origin.Row != row)
-                return false;
+            return _transplant.RewriteTokenizer(_rule.UniteMerges, _rule.Tokens.Select(token => token.Token));
         }
-
-        return true;
-    }
-
-    private TokenizerJsonEditor Editor(string json)
-    {
-        ModelVocabulary reference = _union.Models[_union.Reference];
-        bool all = _union.Join == VocabularyJoin.Intersection || reference.Limit < reference.Tokens.IdLimit;
-        List<(string, int)> tokens = [];
-        List<(string, string)> merges = [];
-        if (_rule.UniteMerges)
-            UniteMerges(reference, tokens, merges);
-        HashSet<string> inModel = [.. tokens.Select(token => token.Item1)];
-        HashSet<string> defined = [.. _union.Models.SelectMany(model => model.AddedTokens).Select(token => token.Content)];
-        HashSet<string> asked = [.. _rule.Tokens.Select(token => token.Token)];
-        return new TokenizerJsonEditor(json)
+        catch (MerganserException e) when (!e.Message.Contains(".json:", StringComparison.Ordinal))
         {
-            AddedTokens = [.. _union.AddedTokens.Where(token => !inModel.Contains(token.Content) || defined.Contains(token.Content) || asked.Contains(token.Content))],
-            NewId = all ? (token, _) => _union.TryGetId(token, out int id) ? id : -1 : null,
-            NewUnknownId = all && reference.UnknownId is { } unknown && _union.TryGetId(reference.Tokens.GetText(unknown), out int renumbered) ? renumbered : null,
-            NewTokens = tokens,
-            NewMerges = merges,
-        };
-    }
-
-    /// <summary>New tokens go into the BPE model itself, with those merges of the other models whose parts and result are there.</summary>
-    private void UniteMerges(ModelVocabulary reference, List<(string, int)> tokens, List<(string, string)> merges)
-    {
-        foreach (ModelVocabulary model in _union.Models)
-        {
-            if (model.Kind != "BPE" || model.File is null)
-                throw _position.Error($"merge_mode merges needs BPE tokenizers (tokenizer.json), and that of {model.Name} is none");
+            throw _position.Error(e.Message);
         }
-
-        HashSet<string> own = TokenizerJsonTokens.ModelTokens(reference.File!);
-        HashSet<(string, string)> known = [.. TokenizerJsonTokens.Merges(reference.File!)];
-        for (int id = 0; id < _union.Count; id++)
-        {
-            if (_union.Token(id) is { } token && own.Add(token))
-                tokens.Add((token, id));
-        }
-
-        foreach (ModelVocabulary model in _union.Models)
-        {
-            if (model.File == reference.File)
-                continue;
-            foreach ((string left, string right) in TokenizerJsonTokens.Merges(model.File!))
-            {
-                if (own.Contains(left) && own.Contains(right) && own.Contains(left + right) && known.Add((left, right)))
-                    merges.Add((left, right));
-            }
-        }
-    }
-
-    private JsonObject AddedTokensDecoder()
-    {
-        JsonObject decoder = [];
-        foreach (AddedToken token in _union.AddedTokens)
-        {
-            decoder[token.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)] = new JsonObject
-            {
-                ["content"] = token.Content,
-                ["lstrip"] = token.LeftStrip,
-                ["normalized"] = token.Normalized,
-                ["rstrip"] = token.RightStrip,
-                ["single_word"] = token.SingleWord,
-                ["special"] = token.Special,
-            };
-        }
-
-        return decoder;
     }
 }
