@@ -8,6 +8,9 @@ namespace Merganser.Weights.Methods;
 /// <summary>The last step of the <c>main</c> variant over a base and two models stored in bfloat16; the bits are those of the way over tiles.</summary>
 internal static unsafe class PcbStoredMerge
 {
+    /// <summary>Elements between two looks at what was noted.</summary>
+    private const int Block = 1 << 15;
+
     /// <summary>Merges a chunk; false when an input is NaN or infinite, or when the bounds are not those of <see cref="PcbSmall"/>.</summary>
     public static bool Run(in BFloat16Tile tile, in PcbWeighing one, in PcbWeighing two)
     {
@@ -29,39 +32,71 @@ internal static unsafe class PcbStoredMerge
 
     private static bool Run(ushort* origin, ushort* first, ushort* second, ushort* output, int count, in PcbWeighing one, in PcbWeighing two)
     {
+        int* far = stackalloc int[Block / StoredBits.Width];
+        for (int start = 0; start < count; start += Block)
+        {
+            int found = Near(origin + start, first + start, second + start, output + start, Math.Min(Block, count - start), one, two, far);
+            if (found < 0)
+                return false;
+            for (int i = 0; i < found; i++)
+                Far(origin + start + far[i], first + start + far[i], second + start + far[i], output + start + far[i], one, two);
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Merges as if the tangent always were its argument, and notes the vectors for which that is not so: without a call in the loop
+    /// nothing has to be kept in memory across it. The number of them, or −1 when an input is not finite.
+    /// </summary>
+    private static int Near(ushort* origin, ushort* first, ushort* second, ushort* output, int count, in PcbWeighing one, in PcbWeighing two, int* far)
+    {
         PcbWeighing by1 = one, by2 = two;
-        Vector256<float> linear = Vector256.Create(PcbSmall.Linear), check0 = default, check1 = default;
+        Vector256<float> check = default;
+        int found = 0;
         for (int index = 0; index < count; index += StoredBits.Width)
         {
             Vector256<uint> b = Vector256.Load(origin + index).AsUInt32(), x = Vector256.Load(first + index).AsUInt32(), y = Vector256.Load(second + index).AsUInt32();
-            Vector256<float> base0 = StoredBits.Even(b), base1 = StoredBits.Odd(b);
-            Vector256<float> x0 = StoredBits.Even(x) - base0, x1 = StoredBits.Odd(x) - base1, y0 = StoredBits.Even(y) - base0, y1 = StoredBits.Odd(y) - base1;
-            Vector256<float> sum0 = x0 + y0, sum1 = x1 + y1;
-
-            // An input that is not finite makes the sum so, and 0 times the sum NaN.
-            check0 = Vector256.MultiplyAddEstimate(sum0, Vector256<float>.Zero, check0);
-            check1 = Vector256.MultiplyAddEstimate(sum1, Vector256<float>.Zero, check1);
-            Vector256<float> px0 = x0 * sum0, px1 = x1 * sum1, py0 = y0 * sum0, py1 = y1 * sum1;
+            Vector256<float> even = Merge(StoredBits.Even(b), StoredBits.Even(x), StoredBits.Even(y), by1, by2, ref check, out Vector256<float> most0);
+            Vector256<float> odd = Merge(StoredBits.Odd(b), StoredBits.Odd(x), StoredBits.Odd(y), by1, by2, ref check, out Vector256<float> most1);
+            StoredBits.Round(even, odd).Store(output + index);
 
             // Below 0 nothing counts, whatever the tangent.
-            Vector256<float> greatest = Vector256.MaxNative(Vector256.MaxNative(px0, px1), Vector256.MaxNative(py0, py1));
-            if (Vector256.GreaterThan(greatest, linear).ExtractMostSignificantBits() != 0)
-            {
-                px0 = Far(px0);
-                px1 = Far(px1);
-                py0 = Far(py0);
-                py1 = Far(py1);
-            }
-
-            Vector256<float> even = Merge(base0, x0, y0, px0, py0, by1, by2), odd = Merge(base1, x1, y1, px1, py1, by1, by2);
-            StoredBits.Round(even, odd).Store(output + index);
+            far[found] = index;
+            found += Vector256.GreaterThan(Vector256.MaxNative(most0, most1), Vector256.Create(PcbSmall.Linear)).ExtractMostSignificantBits() == 0 ? 0 : 1;
         }
 
-        return Vector256.EqualsAll(check0 + check1, Vector256<float>.Zero);
+        return Vector256.EqualsAll(check, Vector256<float>.Zero) ? found : -1;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Vector256<float> Far(Vector256<float> product) => PcbSmall.Inter(product);
+    private static void Far(ushort* origin, ushort* first, ushort* second, ushort* output, in PcbWeighing by1, in PcbWeighing by2)
+    {
+        Vector256<uint> b = Vector256.Load(origin).AsUInt32(), x = Vector256.Load(first).AsUInt32(), y = Vector256.Load(second).AsUInt32();
+        StoredBits.Round(
+            Far(StoredBits.Even(b), StoredBits.Even(x), StoredBits.Even(y), by1, by2),
+            Far(StoredBits.Odd(b), StoredBits.Odd(x), StoredBits.Odd(y), by1, by2)).Store(output);
+    }
+
+    private static Vector256<float> Far(Vector256<float> origin, Vector256<float> first, Vector256<float> second, in PcbWeighing by1, in PcbWeighing by2)
+    {
+        first -= origin;
+        second -= origin;
+        Vector256<float> sum = first + second;
+        return Merge(origin, first, second, PcbSmall.Inter(first * sum), PcbSmall.Inter(second * sum), by1, by2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Merge(Vector256<float> origin, Vector256<float> first, Vector256<float> second, in PcbWeighing by1, in PcbWeighing by2, ref Vector256<float> check, out Vector256<float> most)
+    {
+        first -= origin;
+        second -= origin;
+        Vector256<float> sum = first + second, product1 = first * sum, product2 = second * sum;
+
+        // An input that is not finite makes the sum so, and 0 times the sum NaN.
+        check = Vector256.MultiplyAddEstimate(sum, Vector256<float>.Zero, check);
+        most = Vector256.MaxNative(product1, product2);
+        return Merge(origin, first, second, product1, product2, by1, by2);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Merge(Vector256<float> origin, Vector256<float> first, Vector256<float> second, Vector256<float> inter1, Vector256<float> inter2, in PcbWeighing by1, in PcbWeighing by2)
