@@ -26,7 +26,7 @@ internal enum PcbVariant
 internal sealed class PcbBalance
 {
     /// <summary>Elements that one thread keeps at most; twelve bytes each.</summary>
-    private const int MostKept = 4 << 20;
+    private const int MostKept = 8 << 20;
 
     private readonly int _tasks;
     private readonly PcbVariant _variant;

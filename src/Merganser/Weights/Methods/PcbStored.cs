@@ -12,7 +12,7 @@ namespace Merganser.Weights.Methods;
 internal static unsafe class PcbStored
 {
     /// <summary>By how much, relatively, a rough P may be wrong: 6·10⁻⁴ from the exponential function, 4·10⁻⁴ from the tangent, the rest to be safe.</summary>
-    public const float Slack = 2e-3f;
+    public const float Slack = 1.2e-3f;
 
     /// <summary>Greatest product of change and sum whose tangent is near enough to it.</summary>
     public const float MostNear = 1f / 32;
@@ -95,12 +95,22 @@ internal static unsafe class PcbStored
         Again(y1, sum1, two, limits2);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Again(Vector256<float> change, Vector256<float> sum, PcbStoredTally tally, in PcbLimits limits)
     {
         uint open = Look(change, sum, limits, out Vector256<float> isLower).ExtractMostSignificantBits();
-        if (open != 0)
-            Take(change, sum, open, isLower.ExtractMostSignificantBits(), tally, limits);
+        if (open == 0)
+            return;
+        Vector256<float> norm = change * limits.Root;
+        Vector256<float> power = norm * norm;
+        Vector256<float> most = change * sum * PcbSmall.RoughExp(power);
+        uint extreme = (Vector256.GreaterThanOrEqual(most, limits.Top) | Vector256.GreaterThanOrEqual(power, limits.Large)).ExtractMostSignificantBits();
+        if (extreme != 0)
+            Take(change, sum, extreme, isLower.ExtractMostSignificantBits(), tally, limits);
+        for (open &= ~extreme; open != 0; open &= open - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(open);
+            tally.Keep(change[lane], sum[lane]);
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

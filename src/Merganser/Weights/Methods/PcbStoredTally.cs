@@ -32,6 +32,9 @@ internal sealed class PcbStoredTally(PcbBracket bracket, int tasks, PcbTally tal
     /// <summary>Adds counts of P below the bracket and of changes of 0.</summary>
     public void Count(long lower, long zeros) => tally.Add(lower, zeros);
 
+    /// <summary>Takes an element whose P may be the lower bound, and not the greatest.</summary>
+    public void Keep(float change, float sum) => tally.Keep(change, sum, isTop: false);
+
     /// <summary>Takes an element whose P lies between two bounds.</summary>
     public void Take(float change, float sum, float least, float most, bool isCounted)
     {
