@@ -3,7 +3,7 @@ using Merganser;
 using Merganser.Bench;
 
 // Usage: dotnet run -c Release --project bench/Merganser.Bench -- generate SIZE FOLDER | merge [options] | cast
-var root = new RootCommand("Measures merges from disk to disk, and the kernels alone.") { CreateGenerate(), CreateMerge(), CreateCast() };
+var root = new RootCommand("Measures merges from disk to disk, the kernels alone, and tokenizers.") { CreateGenerate(), CreateMerge(), CreateCast(), CreateTokenizers(), TrainingBenchmark.Create() };
 try
 {
     return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
@@ -27,6 +27,42 @@ static Command CreateCast()
 {
     var command = new Command("cast", "Conversions of element types and the arithmetic of methods, one thread");
     command.SetAction(_ => KernelBenchmark.Run(Console.Out));
+    return command;
+}
+
+static Command CreateTokenizers()
+{
+    var names = new Option<string>("--names") { Description = "vocabularies, separated by commas", DefaultValueFactory = _ => "gpt2,cl100k,o200k,llama3,qwen3,gemma3,bert-uncased-npm,unigram" };
+    var vocabularies = new Option<string>("--vocabularies") { Description = "the folder with NAME/tokenizer.json (see eng/fetch-vocabularies.sh)", DefaultValueFactory = _ => Path.Combine("artifacts", "vocabularies") };
+    var text = new Option<string[]>("--text") { Description = "folders with text; by default documentation, programs and manual pages of the system", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+    var corpora = new Option<string>("--corpora") { Description = "en, mix", DefaultValueFactory = _ => "en,mix" };
+    var runs = new Option<int>("--runs") { Description = "runs of each", DefaultValueFactory = _ => 3 };
+    var alone = new Option<bool>("--alone") { Description = "without the other libraries" };
+    var output = new Option<string?>("--out") { Description = "also write the tables to this file" };
+    var command = new Command("tokenizers", "Encodes text, side by side with Microsoft.ML.Tokenizers and SharpToken") { names, vocabularies, text, corpora, runs, alone, output };
+    command.SetAction(parsed =>
+    {
+        using var page = new StringWriter();
+        page.WriteLine("# Speed of tokenizers");
+        page.WriteLine();
+        page.WriteLine("Written by `dotnet run -c Release --project bench/Merganser.Bench -- tokenizers`. MB of UTF-8 per second of processor time (ids, offsets, count: one thread), best of the runs; documents of about 4 kB; every encoder is given UTF-16 strings.");
+        page.WriteLine();
+        TokenizerBenchmark.Run(
+            new TokenizerBenchmarkOptions
+            {
+                Vocabularies = parsed.GetValue(vocabularies)!,
+                Names = parsed.GetValue(names)!.Split(','),
+                TextFolders = parsed.GetValue(text)!,
+                Corpora = parsed.GetValue(corpora)!.Split(','),
+                Runs = parsed.GetValue(runs),
+                WithPeers = !parsed.GetValue(alone),
+            },
+            page,
+            Console.Error);
+        Console.Write(page);
+        if (parsed.GetValue(output) is { } path)
+            File.WriteAllText(path, page.ToString());
+    });
     return command;
 }
 

@@ -99,6 +99,30 @@ internal static class Examples
             "merganser shuffle out/ -m a/ -m b/ -w 0.7 -w 0.3 --dry-run --print-yaml",
         ],
         ["merge-raw"] = ["merganser merge-raw recipe.yml out/", "merganser merge-raw recipe.yml out/ --tensor-intersection"],
+        ["tokenizer"] =
+        [
+            "merganser tokenizer encode model/ \"Hello world\"",
+            "merganser tokenizer inspect model/ --text \"Hello world\"",
+            "merganser tokenizer compare a/ b/ --file de=german.txt --file fi=finnish.txt --html compare.html",
+        ],
+        ["tokenizer encode"] =
+        [
+            "merganser tokenizer encode model/ \"Hello world\"             ids",
+            "merganser tokenizer encode model/ --file text.txt --tokens    the text, cut",
+            "merganser tokenizer encode model/ --pair \"How?\" \"Hello\" --json",
+        ],
+        ["tokenizer decode"] = ["merganser tokenizer decode model/ 15496 995", "merganser tokenizer encode model/ hi | merganser tokenizer decode model/"],
+        ["tokenizer count"] = ["merganser tokenizer count model/ --file a.txt --file b.txt", "merganser tokenizer count model/ < text.txt"],
+        ["tokenizer train"] =
+        [
+            "merganser tokenizer train out.json corpus.txt                          byte-level BPE, 32,000 tokens",
+            "merganser tokenizer train out.json *.txt --model unigram --vocab-size 8000",
+            "merganser tokenizer train out.json corpus.txt --model wordpiece --normalizer bert --special [PAD] [UNK] [CLS] [SEP] [MASK]",
+        ],
+        ["tokenizer inspect"] = ["merganser tokenizer inspect model/ --unreachable", "merganser tokenizer inspect cl100k.tiktoken --file text.txt --html page.html"],
+        ["tokenizer compare"] = ["merganser tokenizer compare a/ b/ --text \"Donaudampfschiff\"", "merganser tokenizer compare a/ b/ --file languages.jsonl --json"],
+        ["tokenizer convert"] = ["merganser tokenizer convert cl100k.tiktoken tokenizer.json", "merganser tokenizer convert model/ vocab.json"],
+        ["tokenizer bench"] = ["merganser tokenizer bench model/ --file corpus.txt --threads 2"],
         ["methods"] = ["merganser methods", "merganser methods dare_ties"],
         ["evaluate"] = ["merganser evaluate models/vit28-tasks/base merged/"],
     };

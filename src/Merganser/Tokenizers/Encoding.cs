@@ -35,4 +35,10 @@ public sealed class Encoding
 
     /// <summary>The number of tokens.</summary>
     public int Count => Ids.Length;
+
+    /// <summary>The white space at the ends of each token, for post-processors that leave it out of the offsets; otherwise null.</summary>
+    internal EdgeSpaces[]? EdgeSpaces { get; init; }
 }
+
+/// <summary>How many characters of white space a token begins and ends with.</summary>
+internal readonly record struct EdgeSpaces(int Leading, int Trailing);

@@ -28,7 +28,7 @@ public sealed class TokenBuffer
     public bool TracksOffsets { get; }
 
     /// <summary>The number of tokens.</summary>
-    public int Count { get; private set; }
+    public int Count { get; internal set; }
 
     /// <summary>The ids.</summary>
     public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Count);
@@ -38,6 +38,21 @@ public sealed class TokenBuffer
 
     /// <summary>The end (exclusive) of each token in bytes; empty unless ranges are kept.</summary>
     public ReadOnlySpan<int> Ends => TracksOffsets ? _ends.AsSpan(0, Count) : [];
+
+    /// <summary>Where the number of tokens after each pretoken is written, when somebody asks for that.</summary>
+    internal List<int>? PretokenEnds { get; set; }
+
+    /// <summary>The ids with the room behind them, for encoders that write several at once; see <see cref="Reserve"/>.</summary>
+    internal int[] IdRoom => _ids;
+
+    /// <summary>The starts with the room behind them.</summary>
+    internal int[] StartRoom => _starts;
+
+    /// <summary>The ends with the room behind them.</summary>
+    internal int[] EndRoom => _ends;
+
+    /// <summary>The ids for those that reorder them.</summary>
+    internal Span<int> MutableIds => _ids.AsSpan(0, Count);
 
     /// <summary>The starts for those that move ranges from a pretoken to the text.</summary>
     internal Span<int> MutableStarts => TracksOffsets ? _starts.AsSpan(0, Count) : [];
@@ -72,6 +87,13 @@ public sealed class TokenBuffer
             Grow(Count + ids.Length);
         ids.CopyTo(_ids.AsSpan(Count));
         Count += ids.Length;
+    }
+
+    /// <summary>Makes room for more tokens; arrays taken before are no longer those of the buffer.</summary>
+    internal void Reserve(int more)
+    {
+        if (_ids.Length - Count < more)
+            Grow(checked(Count + more));
     }
 
     /// <summary>Forgets all tokens; the memory is kept.</summary>

@@ -1,4 +1,4 @@
-using System.IO.Hashing;
+using System.Runtime.CompilerServices;
 
 namespace Merganser.Tokenizers;
 
@@ -13,9 +13,10 @@ public sealed class Vocabulary
     private readonly byte[] _blob;
     private readonly int[] _starts; // by id
     private readonly int[] _lengths; // Absent where an id has no token
-    private readonly int[] _slots; // id + 1, 0 is free
+    private readonly ulong[] _slots; // upper half of the hash, then id + 1; 0 is free
     private readonly int _mask;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs over all tokens on load: no time to warm up
     private Vocabulary(byte[] blob, int[] starts, int[] lengths, int count)
     {
         _blob = blob;
@@ -25,22 +26,23 @@ public sealed class Vocabulary
         int capacity = 16;
         while (capacity < count * 2L)
             capacity = checked(capacity * 2);
-        _slots = new int[capacity];
+        _slots = new ulong[capacity];
         _mask = capacity - 1;
         for (int id = 0; id < lengths.Length; id++)
         {
             if (lengths[id] == Absent)
                 continue;
             ReadOnlySpan<byte> token = this[id];
-            int slot = Slot(token);
-            while (_slots[slot] != 0)
+            ulong hash = ByteHash.Compute(token);
+            int slot = (int)hash & _mask;
+            for (; _slots[slot] != 0; slot = (slot + 1) & _mask)
             {
-                if (token.SequenceEqual(this[_slots[slot] - 1]))
-                    throw new MerganserException($"the vocabulary has the token '{System.Text.Encoding.UTF8.GetString(token)}' twice (ids {_slots[slot] - 1} and {id})");
-                slot = (slot + 1) & _mask;
+                int other = (int)(uint)_slots[slot] - 1;
+                if (_slots[slot] >> 32 == hash >> 32 && token.SequenceEqual(this[other]))
+                    throw new MerganserException($"the vocabulary has the token '{System.Text.Encoding.UTF8.GetString(token)}' twice (ids {other} and {id})");
             }
 
-            _slots[slot] = id + 1;
+            _slots[slot] = (hash >> 32 << 32) | (uint)(id + 1);
         }
     }
 
@@ -61,9 +63,12 @@ public sealed class Vocabulary
     /// <returns>False when it is not in the vocabulary; then <paramref name="id"/> is -1.</returns>
     public bool TryGetId(ReadOnlySpan<byte> token, out int id)
     {
-        for (int slot = Slot(token); _slots[slot] != 0; slot = (slot + 1) & _mask)
+        ulong hash = ByteHash.Compute(token);
+        for (int slot = (int)hash & _mask; _slots[slot] != 0; slot = (slot + 1) & _mask)
         {
-            id = _slots[slot] - 1;
+            if (_slots[slot] >> 32 != hash >> 32)
+                continue;
+            id = (int)(uint)_slots[slot] - 1;
             if (token.SequenceEqual(this[id]))
                 return true;
         }
@@ -77,8 +82,6 @@ public sealed class Vocabulary
 
     /// <summary>The text of a token; bytes that are no UTF-8 become U+FFFD.</summary>
     public string GetText(int id) => System.Text.Encoding.UTF8.GetString(this[id]);
-
-    private int Slot(ReadOnlySpan<byte> token) => (int)(XxHash3.HashToUInt64(token) & (uint)_mask);
 
     /// <summary>Collects the tokens of a vocabulary in any order of ids.</summary>
     public sealed class Builder
@@ -104,6 +107,7 @@ public sealed class Vocabulary
 
         /// <summary>Adds a token.</summary>
         /// <exception cref="MerganserException">The id is taken or out of range.</exception>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Add(ReadOnlySpan<byte> token, int id)
         {
             if (id < 0 || id > _maxId)

@@ -20,13 +20,6 @@ internal sealed class MoeGates(MoeConfig config, TensorSource embedding, ulong s
     {
         if (config.GateMode is MoeGateMode.Hidden or MoeGateMode.HiddenAverage or MoeGateMode.HiddenLast)
             throw config.GateModePosition.Error("gate modes from hidden states (hidden, the default, hidden_avg, hidden_last) run the base model, which this build cannot; set gate_mode to cheap_embed, random or uniform_random");
-        if (config.GateMode != MoeGateMode.CheapEmbed)
-            return;
-        foreach (MoePrompt prompt in config.Experts.Concat(config.SharedExperts).SelectMany(expert => expert.PositivePrompts.Concat(expert.NegativePrompts)))
-        {
-            if (prompt.Text is not null)
-                throw prompt.Position.Error("a prompt that is text needs a tokenizer, which this build does not have; give the ids of its tokens as a list, for example [1, 5, 6]");
-        }
     }
 
     /// <summary>The router of a layer, [experts, width].</summary>

@@ -82,6 +82,8 @@ public sealed class MoePlanner
         var models = new ModelSet(recipe, planning);
         try
         {
+            if (!config.HasRandomGates)
+                config = MoePrompts.Tokenize(config, models.Open(config.BaseModel, config.GateModePosition));
             var planner = new MoePlanner(config, options, models);
             return planner.Build(models, $"moe {options.Layout} {PlanFingerprint.Of(recipe, planning, models)}");
         }

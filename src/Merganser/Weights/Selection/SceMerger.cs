@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Numerics.Tensors;
-using System.Runtime.Intrinsics;
 using Merganser.Weights.Execution;
 
 namespace Merganser.Weights.Selection;

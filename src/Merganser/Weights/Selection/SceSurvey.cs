@@ -66,13 +66,13 @@ internal sealed unsafe class SceSurvey
     public void Observe(ushort* origin, ushort* first, ushort* second, int count)
     {
         IsUsed = true;
+        ushort* rest = stackalloc ushort[Parts * StoredBits.Width];
         for (int start = 0; start < count; start += SceKernel.BlockElements)
         {
             int part = Math.Min(SceKernel.BlockElements, count - start), whole = part & -StoredBits.Width;
             Observe(origin + start, first + start, second + start, whole, 0);
             if (whole == part)
                 continue;
-            ushort* rest = stackalloc ushort[Parts * StoredBits.Width];
             StoredRest.Copy(origin + start, first + start, second + start, whole, part, rest);
             Observe(rest, rest + StoredBits.Width, rest + (2 * StoredBits.Width), StoredBits.Width, StoredBits.Width - part + whole);
         }
