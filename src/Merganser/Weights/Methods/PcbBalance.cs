@@ -26,7 +26,7 @@ internal enum PcbVariant
 internal sealed class PcbBalance
 {
     /// <summary>Elements that one thread keeps at most; twelve bytes each.</summary>
-    private const int MostKept = 4 << 20;
+    private const int MostKept = 8 << 20;
 
     private readonly int _tasks;
     private readonly PcbVariant _variant;
@@ -230,12 +230,11 @@ internal sealed class PcbBalance
         Span<float> output = tile.Output;
         Sum(tile, sum);
         total.Clear();
-        output.Clear();
+
+        // Adding to −0 gives what is added, zeros with their sign, as in the way over stored numbers.
+        output.Fill(-0f);
         for (int task = 0; task < _tasks; task++)
-        {
-            if (_ceiling[task] > _floor[task])
-                PcbKernel.Accumulate(tile.Model(task), sum, Weighing(task, lambdas[task]), output, total);
-        }
+            PcbKernel.Accumulate(tile.Model(task), sum, Weighing(task, lambdas[task]), output, total);
 
         TensorPrimitives.Max(total, 1e-12f, total);
         TensorPrimitives.Divide(output, total, output);

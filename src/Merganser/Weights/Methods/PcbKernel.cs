@@ -37,19 +37,6 @@ internal static class PcbKernel
         return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
     }
 
-    /// <summary>2ˣ for x from 0 to 127, with a relative error of about 10⁻⁴.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> RoughExp2(Vector256<float> x)
-    {
-        Vector256<float> shifted = x + Vector256.Create(12582912f);
-        Vector256<float> r = x - (shifted - Vector256.Create(12582912f));
-        Vector256<float> p = Vector256.Create(0.0558382829f);
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(0.242639479f));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(0.693136734f));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(0.999924557f));
-        return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
-    }
-
     /// <summary>The hyperbolic tangent, cheap for small arguments; a lane's result does not depend on the others.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Tanh(Vector256<float> x)
@@ -65,6 +52,13 @@ internal static class PcbKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<float> Scale, Vector256<float> Part) Weigh(Vector256<float> change, Vector256<float> sum, in PcbWeighing by)
     {
+        if (by.IsSmall)
+        {
+            Vector256<float> near = PcbSmall.Clamp(change, by.High);
+            Vector256<float> small = PcbSmall.Scale(PcbSmall.Inter(change * sum) * PcbSmall.Intra(near, by.Root), by);
+            return (small, near * small * by.Factor);
+        }
+
         Vector256<float> scale = Norm(Product(change, sum, by.Low, by.Inverse, by.Power), by.Floor, by.Share);
         Vector256<float> clamped = Vector256.CopySign(Vector256.MinNative(by.High, Vector256.MaxNative(by.Low, Vector256.Abs(change))), change);
         clamped = Vector256.AndNot(clamped, Vector256.Equals(change, Vector256<float>.Zero));
@@ -74,6 +68,12 @@ internal static class PcbKernel
     /// <summary>P of many changes.</summary>
     public static void Products(ReadOnlySpan<float> changes, ReadOnlySpan<float> sums, float low, float high, int tasks, Span<float> products)
     {
+        if (PcbSmall.Suits(tasks, low))
+        {
+            SmallProducts(changes, sums, Vector256.Create(high), Vector256.Create(PcbSmall.Root(tasks, Inverse(high))), products);
+            return;
+        }
+
         Vector256<float> lows = Vector256.Create(low), inverse = Vector256.Create(Inverse(high - low)), n = Vector256.Create(Power(tasks));
         for (int i = 0; i < changes.Length; i += Vector256<float>.Count)
             VectorMath.Store(Product(VectorMath.Load(changes, i), VectorMath.Load(sums, i), lows, inverse, n), products, i);
@@ -106,6 +106,15 @@ internal static class PcbKernel
         }
     }
 
+    private static void SmallProducts(ReadOnlySpan<float> changes, ReadOnlySpan<float> sums, Vector256<float> high, Vector256<float> root, Span<float> products)
+    {
+        for (int i = 0; i < changes.Length; i += Vector256<float>.Count)
+        {
+            Vector256<float> change = VectorMath.Load(changes, i);
+            VectorMath.Store(PcbSmall.Inter(change * VectorMath.Load(sums, i)) * PcbSmall.Intra(PcbSmall.Clamp(change, high), root), products, i);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Vector256<float> FarTanh(Vector256<float> x) => VectorMath.Tanh(x);
 
@@ -126,4 +135,13 @@ internal readonly struct PcbWeighing((float Low, float High) clamp, (float Floor
     // Without a range the task counts nothing.
     public readonly Vector256<float> Share = Vector256.Create(PcbKernel.Inverse(bounds.Ceiling - bounds.Floor));
     public readonly Vector256<float> Factor = Vector256.Create(lambda);
+
+    /// <summary>Of <see cref="PcbSmall"/>.</summary>
+    public readonly Vector256<float> Root = Vector256.Create(PcbSmall.Root(tasks, PcbKernel.Inverse(clamp.High)));
+
+    /// <summary>True when <see cref="PcbSmall"/> serves.</summary>
+    public readonly bool IsSmall = PcbSmall.Suits(tasks, clamp.Low);
+
+    /// <summary>True when P below 0 counts nothing.</summary>
+    public readonly bool IsPositive = bounds.Floor >= 0;
 }

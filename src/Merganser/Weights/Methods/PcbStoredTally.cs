@@ -9,26 +9,31 @@ internal sealed class PcbStoredTally(PcbBracket bracket, int tasks, PcbTally tal
     public float Best { get; private set; } = bracket.Ceiling;
 
     /// <summary>False for brackets that the rough bounds do not suit: sizes that are never 0, or a bound of P that is not positive.</summary>
-    public static bool Suits(in PcbBracket bracket) => bracket is { LowFrom: 0, LowTo: 0, FloorFrom: > 1e-30f, Ceiling: > 0 } && bracket.Ceiling < 1e30f;
+    public static bool Suits(in PcbBracket bracket) => bracket is { LowFrom: 0, LowTo: 0, FloorFrom: > 1e-30f, Ceiling: > 0 } && bracket.HighFrom > 1e-15f;
 
     /// <summary>The limits for the next run.</summary>
     public PcbLimits Limits()
     {
-        float cap = MathF.Sqrt(PcbKernel.Power(tasks));
         float ratio = bracket.LeastInverse / bracket.MostInverse;
         return new PcbLimits
         {
-            Inverse = Vector256.Create(bracket.MostInverse * cap),
-            Cap = Vector256.Create(cap),
-            Spread = Vector256.Create(-(1 - (ratio * ratio)) * 0.6931472f * 1.0001f),
+            Root = Vector256.Create(PcbSmall.Root(tasks, bracket.MostInverse)),
+            High = Vector256.Create(bracket.HighFrom),
+            Spread = Vector256.Create(-(1 - (ratio * ratio)) * 1.0001f),
             From = Vector256.Create(bracket.FloorFrom * (1 - PcbStored.Slack)),
             To = Vector256.Create(bracket.FloorTo * (1 + PcbStored.Slack)),
-            Large = Vector256.Create(bracket.HighFrom),
-        }.With(Best);
+            Large = Vector256.Create(tasks * 0.9999f),
+
+            // P is not below the product of change and sum, so products beyond what is near are looked at again as well.
+            Top = Vector256.Create(Math.Min(Best, PcbStored.MostNear) * (1 - PcbStored.Slack)),
+        };
     }
 
     /// <summary>Adds counts of P below the bracket and of changes of 0.</summary>
     public void Count(long lower, long zeros) => tally.Add(lower, zeros);
+
+    /// <summary>Takes an element whose P may be the lower bound, and not the greatest.</summary>
+    public void Keep(float change, float sum) => tally.Keep(change, sum, isTop: false);
 
     /// <summary>Takes an element whose P lies between two bounds.</summary>
     public void Take(float change, float sum, float least, float most, bool isCounted)

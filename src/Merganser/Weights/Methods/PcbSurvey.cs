@@ -39,16 +39,13 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
     /// <summary>Concludes from the sample; false when it says too little.</summary>
     public bool Bracket()
     {
-        for (int task = 0; task < tasks; task++)
+        Parallel.For(0, tasks, task =>
         {
             PcbBracket bracket = BracketSizes(task);
-            if (!bracket.IsUsable)
-                return false;
-            _brackets[task] = BracketProducts(task, bracket);
-        }
-
+            _brackets[task] = bracket.IsUsable ? BracketProducts(task, bracket) : bracket;
+        });
         _sample.Clear();
-        return true;
+        return Array.TrueForAll(_brackets, bracket => bracket.IsUsable);
     }
 
     /// <summary>Counts a tile of changes and their sums.</summary>
@@ -110,23 +107,16 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
             ceiling = Math.Max(ceiling, top);
 
         long rank = ranks.Floor - tallies.Sum(tally => tally.Products.Below);
-        Array.Sort(products, counts);
-        bool isZeroAhead = zeros > 0;
-        for (int i = 0; rank >= 0 && i <= products.Length; i++)
-        {
-            if (isZeroAhead && (i == products.Length || !(products[i] < 0)))
-            {
-                isZeroAhead = false;
-                rank -= zeros;
-                if (rank < 0)
-                    return Within(0, ceiling, _brackets[task]);
-            }
+        long negative = 0;
+        for (int i = 0; i < products.Length; i++)
+            negative += products[i] < 0 ? counts[i] : 0;
+        if (rank < 0)
+            return null;
 
-            if (i < products.Length && (rank -= counts[i]) < 0)
-                return Within(products[i], ceiling, _brackets[task]);
-        }
-
-        return null;
+        // The zeros, which were only counted, lie behind what is negative.
+        bool isZero = rank >= negative && rank < negative + zeros;
+        float? floor = isZero ? 0 : TallyRank.Find(products, counts, rank < negative ? rank : rank - zeros);
+        return floor is { } found ? Within(found, ceiling, _brackets[task]) : null;
     }
 
     private int Most => most;
@@ -149,19 +139,17 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
             return null;
         if (rank < beginnings)
             return from;
-        (List<ulong> keys, List<uint> counts) = Gather(between);
-        ulong[] sorted = [.. keys];
-        uint[] times = [.. counts];
-        Array.Sort(sorted, times);
         rank -= beginnings;
-        for (int i = 0; i < sorted.Length; i++)
+        (List<ulong> keys, List<uint> counts) = Gather(between);
+        float[] sizes = new float[keys.Count];
+        long inside = 0;
+        for (int i = 0; i < sizes.Length; i++)
         {
-            rank -= times[i];
-            if (rank < 0)
-                return BitConverter.UInt32BitsToSingle((uint)sorted[i]);
+            sizes[i] = BitConverter.UInt32BitsToSingle((uint)keys[i]);
+            inside += counts[i];
         }
 
-        return rank < ends ? to : null;
+        return rank < inside ? TallyRank.Find(sizes, [.. counts], rank) : rank - inside < ends ? to : null;
     }
 
     private static (List<ulong> Keys, List<uint> Counts) Gather(IEnumerable<TallyList> lists)

@@ -1,8 +1,8 @@
 namespace Merganser.Weights.Selection;
 
 /// <summary>
-/// Keys with how often each came. Equal keys are joined whenever the list is full, so that ties, of which changes of
-/// narrow floating-point types are full, take no memory.
+/// Keys with how often each came. Equal keys are joined when the list has reached its greatest length, so that ties, of which
+/// changes of narrow floating-point types are full, then take no more memory.
 /// </summary>
 internal sealed class TallyList(int most)
 {
@@ -25,18 +25,17 @@ internal sealed class TallyList(int most)
     /// <summary>Appends keys and counts to lists.</summary>
     public void CopyTo(List<ulong> keys, List<uint> counts)
     {
-        Join();
         keys.AddRange(_keys.AsSpan(0, _used));
         counts.AddRange(_counts.AsSpan(0, _used));
     }
 
     private void MakeRoom()
     {
-        Join();
-        if (_used <= _keys.Length / 2 && _keys.Length > 0)
-            return;
         if (_keys.Length >= most)
         {
+            Join();
+            if (_used <= most / 2)
+                return;
             Overflowed = true;
             _used = 0;
             return;
