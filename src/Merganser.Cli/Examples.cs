@@ -46,6 +46,11 @@ internal static class Examples
             "merganser diff base/ merged/                  how far the weights moved",
             "merganser methods ties                        a method and its options",
         ],
+        ["search"] =
+        [
+            "merganser search examples/vit28/pcb.yml --over lambda=0.2..1.3@0.5",
+            "merganser search examples/vit28/pcb.yml --over-each lambda=0.8..1.3@1 --out out/pcb",
+        ],
         ["merge"] =
         [
             "merganser merge ties.yml merged/ --dry-run",
