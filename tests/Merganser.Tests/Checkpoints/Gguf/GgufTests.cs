@@ -110,7 +110,7 @@ public sealed class GgufTests : IDisposable
             MergeExecutor.Run(plan, _folder["mixture"], new MergeRunOptions());
         using ModelFolder mixture = ModelFolder.Open(_folder["mixture"]);
         mixture.SetConfig(key, System.Text.Json.Nodes.JsonNode.Parse(value));
-        MerganserException error = Assert.Throws<MerganserException>(() => GgufExporter.Export(mixture, _folder["x.gguf"], GgufType.F16));
+        MerganserException error = Assert.Throws<MerganserException>(() => GgufExporter.Export(mixture, _folder["x.gguf"], GgufType.F16, cancellation: TestContext.Current.CancellationToken));
         Assert.Matches(expected, error.Message);
         Assert.DoesNotContain('\n', error.Message);
         Assert.False(File.Exists(_folder["x.gguf"]));
