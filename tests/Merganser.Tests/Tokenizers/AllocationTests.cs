@@ -25,9 +25,19 @@ public sealed class AllocationTests
     [MemberData(nameof(Trained))]
     public void Trained_vocabularies_allocate_nothing_per_token(string file) => Check(TrainedGoldenTests.LoadMember(file));
 
+    [Fact]
+    public void A_fused_unigram_allocates_nothing_per_token()
+    {
+        var tokenizer = new Tokenizer(TrainedGoldenTests.LoadMember("train-unigram.json").Model)
+        {
+            PreTokenizer = new SequencePreTokenizer([new WhitespaceSplitPreTokenizer(), new MetaspacePreTokenizer()]),
+        };
+        Assert.True(tokenizer.IsFused);
+        Check(tokenizer);
+    }
+
     private static void Check(Tokenizer tokenizer)
     {
-        Assert.SkipUnless(tokenizer.IsFused, "this configuration has no fused road");
         var ids = new TokenBuffer();
         var ranges = new TokenBuffer(tracksOffsets: true);
         var random = new Random(11);
