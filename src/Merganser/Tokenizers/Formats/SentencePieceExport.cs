@@ -56,13 +56,12 @@ internal static class SentencePieceExport
     private static int UnknownOf(TokenizerModel model) => model switch
     {
         UnigramModel { UnkId: { } id, FuseUnk: true } => id,
-        MarkedWordModel words => words.UnkId,
+        MarkedWordModel { UnknownId: { } id } => id,
         BpeModel { Dropout: > 0 } => throw new MerganserException("a SentencePiece model has no dropout"),
         BpeModel { IgnoreMerges: true } => throw new MerganserException("a SentencePiece model cannot take a pretoken whole against the merges (ignore_merges)"),
         BpeModel bpe when bpe.ContinuingSubwordPrefix.Length > 0 || bpe.EndOfWordSuffix.Length > 0 =>
             throw new MerganserException("a SentencePiece model has no prefix of continuing pieces and no suffix of words"),
-        BpeModel bpe when bpe.UnkToken is not null && bpe.Vocabulary.TryGetId(bpe.UnkToken, out int id)
-            && (bpe.FuseUnk || (bpe.ByteFallback && !ByteTokens.Find(bpe.Vocabulary).Contains(-1))) => id,
+        BpeModel { UnknownId: { } id } bpe when bpe.FuseUnk || (bpe.ByteFallback && !ByteTokens.Find(bpe.Vocabulary).Contains(-1)) => id,
         UnigramModel or BpeModel => throw new MerganserException("a SentencePiece model needs an unknown piece (unk_id, unk_token) and joins neighbouring unknown characters (fuse_unk)"),
         _ => throw new MerganserException("only a Unigram, BPE or SentencePiece word model can be written as SentencePiece .model"),
     };

@@ -5,11 +5,13 @@ namespace Merganser.Tokenizers;
 /// one token, across which no tokenizer.json pipeline could join them. Hence a model of its own, which only a
 /// <c>.model</c> file can hold.
 /// </summary>
-internal sealed class MarkedWordModel(Vocabulary vocabulary, int unkId, bool byteFallback) : TokenizerModel
+internal sealed class MarkedWordModel(Vocabulary vocabulary, int unknownId, bool byteFallback) : TokenizerModel
 {
     public override Vocabulary Vocabulary { get; } = vocabulary;
 
-    public int UnkId { get; } = unkId;
+    public override string Type => "WordLevel";
+
+    public override int? UnknownId { get; } = unknownId;
 
     public bool ByteFallback { get; } = byteFallback;
 
@@ -25,6 +27,7 @@ internal sealed class MarkedWordModel(Vocabulary vocabulary, int unkId, bool byt
 
     private sealed class Encoder(MarkedWordModel model) : ModelEncoder
     {
+        private readonly int _unknownId = model.UnknownId!.Value;
         private readonly int[] _byteIds = model.ByteFallback ? ByteTokens.Find(model.Vocabulary) : [];
 
         public override void Encode(ReadOnlySpan<byte> pretoken, TokenBuffer tokens)
@@ -33,7 +36,7 @@ internal sealed class MarkedWordModel(Vocabulary vocabulary, int unkId, bool byt
             for (int start = 0; start < pretoken.Length;)
             {
                 int end = EndOfWord(pretoken, start);
-                bool isKnown = model.Vocabulary.TryGetId(pretoken[start..end], out int id) && id != model.UnkId;
+                bool isKnown = model.Vocabulary.TryGetId(pretoken[start..end], out int id) && id != _unknownId;
                 if (!isKnown && model.ByteFallback)
                 {
                     for (int i = start; i < end; i++)
@@ -47,7 +50,7 @@ internal sealed class MarkedWordModel(Vocabulary vocabulary, int unkId, bool byt
                 if (isKnown)
                 {
                     if (unknownStart >= 0)
-                        tokens.Add(model.UnkId, unknownStart, start);
+                        tokens.Add(_unknownId, unknownStart, start);
                     unknownStart = -1;
                     tokens.Add(id, start, end);
                 }
@@ -56,7 +59,7 @@ internal sealed class MarkedWordModel(Vocabulary vocabulary, int unkId, bool byt
             }
 
             if (unknownStart >= 0)
-                tokens.Add(model.UnkId, unknownStart, pretoken.Length);
+                tokens.Add(_unknownId, unknownStart, pretoken.Length);
         }
     }
 }
