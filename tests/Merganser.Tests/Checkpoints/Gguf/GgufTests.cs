@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Merganser.Checkpoints;
+using Merganser.Checkpoints.Formats;
 using Merganser.Checkpoints.Gguf;
 using Merganser.Weights;
 using Merganser.Weights.Execution;
@@ -169,11 +170,11 @@ public sealed class GgufTests : IDisposable
     {
         GgufFile file = Export(Golden.Folder("models", "bytelevel-spm-llama"), GgufType.F32, out _);
         using Checkpoint weights = file.Weights;
-        SentencePieceModel pieces = SentencePieceModel.Read(Golden.Folder("models", "bytelevel-spm-llama", "tokenizer.model"));
+        SentencePieceFile pieces = SentencePieceFile.Read(Golden.Folder("models", "bytelevel-spm-llama", "tokenizer.model"));
         object[] tokens = (object[])file.Values["tokenizer.ggml.tokens"];
         Assert.Equal(pieces.Pieces.Select(piece => piece.Text), tokens.Take(pieces.Pieces.Count));
         Assert.Equal(weights.Tensors["token_embd.weight"].Info.Shape[0], tokens.Length);
-        Assert.Contains(pieces.Pieces, piece => piece is { Text: "<0x41>", Kind: 6 });
+        Assert.Contains(pieces.Pieces, piece => piece is { Text: "<0x41>", Kind: PieceKind.Byte });
         Assert.DoesNotContain("output.weight", weights.Tensors.Keys);
     }
 
@@ -397,7 +398,7 @@ public sealed class GgufTests : IDisposable
             File.WriteAllBytes(_folder["bad.model"], bad);
             try
             {
-                SentencePieceModel.Read(_folder["bad.model"]);
+                SentencePieceFile.Read(_folder["bad.model"]);
             }
             catch (MerganserException)
             {
