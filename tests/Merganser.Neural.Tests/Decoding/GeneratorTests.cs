@@ -1,5 +1,4 @@
 using Merganser.Neural.Decoding;
-using Merganser.Neural.Models;
 using Merganser.Tests;
 
 namespace Merganser.Neural.Tests.Decoding;
