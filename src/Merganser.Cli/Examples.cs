@@ -59,6 +59,22 @@ internal static class Examples
             "merganser merge dare.yml merged/ --seed 7 --shard-size 2GB",
             "merganser merge ties.yml merged/ --explain layers.0.mlp      where each parameter comes from",
         ],
+        ["generate"] =
+        [
+            "merganser generate model/ \"Once upon a time\" -n 80",
+            "merganser generate model/ \"Once\" -t 0.8 --top-p 0.95 --seed 7 --stop \"\\n\" --stats",
+            "echo \"Once upon a time\" | merganser generate model/ --dtype bfloat16",
+        ],
+        ["chat"] =
+        [
+            "merganser chat model/ --system \"Answer briefly.\"",
+            "merganser chat model/ -m \"What is a merganser?\"",
+        ],
+        ["perplexity"] =
+        [
+            "merganser perplexity model/ corpus.txt",
+            "merganser perplexity merged/ test.txt --context 1024 --stride 512 --json",
+        ],
         ["inspect"] =
         [
             "merganser inspect merged/",

@@ -1,0 +1,43 @@
+namespace Merganser.Neural.Models;
+
+/// <summary>Which class computes which architecture: one line per name of <c>architectures</c>.</summary>
+public static class ModelRegistry
+{
+    private static readonly Dictionary<string, Func<ModelConfig, ModelOptions, PretrainedModel>> Known = new(StringComparer.Ordinal)
+    {
+        ["LlamaForCausalLM"] = static (config, options) => new LlamaModel(config, options),
+        ["MistralForCausalLM"] = static (config, options) => new LlamaModel(config, options),
+        ["Qwen2ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
+        ["Qwen3ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
+    };
+
+    private static readonly Dictionary<string, string> UsualArchitecture = new(StringComparer.Ordinal)
+    {
+        ["llama"] = "LlamaForCausalLM",
+        ["mistral"] = "MistralForCausalLM",
+        ["qwen2"] = "Qwen2ForCausalLM",
+        ["qwen3"] = "Qwen3ForCausalLM",
+    };
+
+    /// <summary>The names that are known.</summary>
+    public static IReadOnlyCollection<string> Names => Known.Keys;
+
+    internal static PretrainedModel Create(ModelConfig config, ModelOptions options)
+    {
+        // Configurations of inner models and of older tools name no architecture: their type has a usual one.
+        IReadOnlyList<string> architectures = config.Texts("architectures");
+        string? name = architectures.Count > 0 ? architectures[0] : UsualArchitecture.GetValueOrDefault(config.Text("model_type", ""));
+        if (name is null)
+            throw config.Wrong("architectures", "a list with the name of the architecture");
+        return Known.TryGetValue(name, out Func<ModelConfig, ModelOptions, PretrainedModel>? make)
+            ? make(config, options)
+            : throw config.Wrong("architectures", NearestArchitecture(name));
+    }
+
+    private static string NearestArchitecture(string name)
+    {
+        string family = name.Split("For")[0].Split("Model")[0];
+        string[] near = [.. Known.Keys.Where(known => known.StartsWith(family, StringComparison.OrdinalIgnoreCase))];
+        return near.Length > 0 ? $"one of {string.Join(", ", near)}" : $"one of {string.Join(", ", Known.Keys.Order(StringComparer.Ordinal))}";
+    }
+}
