@@ -11,6 +11,16 @@ public static class ModelRegistry
         ["MistralForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["Qwen2ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["Qwen3ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
+        ["ViTModel"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: false),
+        ["ViTForImageClassification"] = static (config, options) => new VitModel(config, options, VitHead.Classifier, distilled: false),
+        ["DeiTModel"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: true),
+        ["DeiTForImageClassification"] = static (config, options) => new VitModel(config, options, VitHead.Classifier, distilled: true),
+        ["DeiTForImageClassificationWithTeacher"] = static (config, options) => new VitModel(config, options, VitHead.Teacher, distilled: true),
+        ["CLIPModel"] = static (config, options) => new ClipModel(config, options),
+        ["CLIPVisionModel"] = static (config, options) => new ClipVisionModel(config, options, projection: false),
+        ["CLIPVisionModelWithProjection"] = static (config, options) => new ClipVisionModel(config, options, projection: true),
+        ["SiglipVisionModel"] = static (config, options) => new SiglipVisionModel(config, options, classifier: false),
+        ["SiglipForImageClassification"] = static (config, options) => new SiglipVisionModel(config, options, classifier: true),
     };
 
     private static readonly Dictionary<string, string> UsualArchitecture = new(StringComparer.Ordinal)
@@ -21,6 +31,11 @@ public static class ModelRegistry
         ["mistral"] = "MistralForCausalLM",
         ["qwen2"] = "Qwen2ForCausalLM",
         ["qwen3"] = "Qwen3ForCausalLM",
+        ["vit"] = "ViTModel",
+        ["deit"] = "DeiTModel",
+        ["clip"] = "CLIPModel",
+        ["clip_vision_model"] = "CLIPVisionModel",
+        ["siglip_vision_model"] = "SiglipVisionModel",
     };
 
     /// <summary>The names that are known.</summary>

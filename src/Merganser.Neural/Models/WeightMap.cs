@@ -82,6 +82,9 @@ public sealed record WeightRule(string Pattern)
     /// <summary>The pattern is an ending, not a whole name.</summary>
     public bool IsEnding { get; init; }
 
+    /// <summary>The pattern is a beginning, not a whole name.</summary>
+    public bool IsBeginning { get; init; }
+
     /// <summary>Another name of one parameter.</summary>
     public static WeightRule Rename(string pattern, string target, TensorChange change = TensorChange.None) => new(pattern) { Targets = [target], Change = change };
 
@@ -94,8 +97,17 @@ public sealed record WeightRule(string Pattern)
     /// <summary>Tensors that are not needed: all whose name ends so, after a dot.</summary>
     public static WeightRule IgnoreEnding(string pattern, string note) => new(pattern) { Note = note, IsEnding = true };
 
+    /// <summary>Tensors that are not needed: all whose name begins so.</summary>
+    public static WeightRule IgnoreBeginning(string pattern, string note) => new(pattern) { Note = note, IsBeginning = true };
+
     internal bool TryMatch(string name, string prefix, out int number)
     {
+        if (IsBeginning)
+        {
+            number = 0;
+            return name.StartsWith(Pattern, StringComparison.Ordinal);
+        }
+
         if (IsEnding)
         {
             // An ending begins after a dot. Patterns have at most one number, so trying each dot is short.
