@@ -1,6 +1,5 @@
 using Merganser.Neural.Models.Layers;
 using Merganser.Neural.Models.Vision;
-using static TorchSharp.torch;
 
 namespace Merganser.Neural.Models;
 

@@ -24,11 +24,11 @@ public sealed class VisionEncoder
         if (shape.SpecialTokens > 0)
             _class = parameters.Add(prefix + names.ClassToken, names.ClassTokenIsRow ? [width] : [1, 1, width]);
         if (shape.SpecialTokens > 1)
-            _distillation = parameters.Add(prefix + names.DistillationToken, [1, 1, width]);
+            _distillation = parameters.Add(prefix + VisionNames.DistillationToken, [1, 1, width]);
         _patch = parameters.Add($"{prefix}{names.Patch}.weight", [width, shape.Channels, shape.Patch.Height, shape.Patch.Width]);
         _patchBias = shape.PatchBias ? parameters.Add($"{prefix}{names.Patch}.bias", [width], Initialization.Zeros) : null;
         _position = parameters.Add(prefix + names.Position, names.ClassTokenIsRow ? [shape.Tokens, width] : [1, shape.Tokens, width]);
-        _preNorm = shape.PreNorm ? new LayerNorm(parameters, prefix + names.PreNorm, width, shape.Epsilon) : null;
+        _preNorm = shape.PreNorm ? new LayerNorm(parameters, prefix + VisionNames.PreNorm, width, shape.Epsilon) : null;
         _blocks = [.. Enumerable.Range(0, shape.Blocks).Select(block => new EncoderBlock(parameters, names, prefix, block, shape))];
         _norm = new LayerNorm(parameters, prefix + names.FinalNorm, width, shape.Epsilon);
     }

@@ -75,9 +75,9 @@ internal sealed record VisionNames
 
     public required string FinalNorm { get; init; }
 
-    public string DistillationToken => "embeddings.distillation_token";
+    public static string DistillationToken => "embeddings.distillation_token";
 
-    public string PreNorm => "pre_layrnorm"; // Misspelt in every published file.
+    public static string PreNorm => "pre_layrnorm"; // Misspelt in every published file.
 
     /// <summary>The layout that recent libraries have in memory, and some files.</summary>
     public ImmutableArray<WeightRule> NewerRules =>
