@@ -9,6 +9,19 @@ public static class ModelRegistry
         ["MistralForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["Qwen2ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["Qwen3ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
+        ["BertModel"] = static (config, options) => new BertModel(config, options, BertHead.None),
+        ["BertForMaskedLM"] = static (config, options) => new BertModel(config, options, BertHead.MaskedLm),
+        ["BertForSequenceClassification"] = static (config, options) => new BertModel(config, options, BertHead.Classifier),
+        ["RobertaModel"] = static (config, options) => new BertModel(config, options, BertHead.None),
+        ["RobertaForMaskedLM"] = static (config, options) => new BertModel(config, options, BertHead.MaskedLm),
+        ["RobertaForSequenceClassification"] = static (config, options) => new BertModel(config, options, BertHead.Classifier),
+        ["XLMRobertaModel"] = static (config, options) => new BertModel(config, options, BertHead.None),
+        ["XLMRobertaForMaskedLM"] = static (config, options) => new BertModel(config, options, BertHead.MaskedLm),
+        ["XLMRobertaForSequenceClassification"] = static (config, options) => new BertModel(config, options, BertHead.Classifier),
+        ["T5ForConditionalGeneration"] = static (config, options) => new T5Model(config, options),
+        ["T5WithLMHeadModel"] = static (config, options) => new T5Model(config, options),
+        ["T5EncoderModel"] = static (config, options) => new T5EncoderModel(config, options),
+        ["WhisperForConditionalGeneration"] = static (config, options) => new WhisperModel(config, options),
     };
 
     private static readonly Dictionary<string, string> UsualArchitecture = new(StringComparer.Ordinal)
@@ -17,6 +30,11 @@ public static class ModelRegistry
         ["mistral"] = "MistralForCausalLM",
         ["qwen2"] = "Qwen2ForCausalLM",
         ["qwen3"] = "Qwen3ForCausalLM",
+        ["bert"] = "BertModel",
+        ["roberta"] = "RobertaModel",
+        ["xlm-roberta"] = "XLMRobertaModel",
+        ["t5"] = "T5ForConditionalGeneration",
+        ["whisper"] = "WhisperForConditionalGeneration",
     };
 
     /// <summary>The names that are known.</summary>

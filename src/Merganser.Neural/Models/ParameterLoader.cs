@@ -117,7 +117,10 @@ internal static class ParameterLoader
         foreach (ModelParameter parameter in parameters.All)
         {
             if (parameter.TiedTo is { IsPresent: true } other && !parameter.IsTied && parameter.IsPresent && parameter.Value.equal(other.Value).all().ToBoolean())
+            {
                 parameter.Set(null);
+                parameters.Options.Note?.Invoke($"{parameter.Name}: left out, a copy of {other.Name}");
+            }
         }
     }
 
