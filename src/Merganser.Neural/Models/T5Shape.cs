@@ -1,4 +1,3 @@
-using Merganser.Neural.Models.Layers;
 using static TorchSharp.torch;
 
 namespace Merganser.Neural.Models;
