@@ -21,6 +21,19 @@ public static class ModelRegistry
         ["CLIPVisionModelWithProjection"] = static (config, options) => new ClipVisionModel(config, options, projection: true),
         ["SiglipVisionModel"] = static (config, options) => new SiglipVisionModel(config, options, classifier: false),
         ["SiglipForImageClassification"] = static (config, options) => new SiglipVisionModel(config, options, classifier: true),
+        ["BertModel"] = static (config, options) => new BertModel(config, options, BertHead.None),
+        ["BertForMaskedLM"] = static (config, options) => new BertModel(config, options, BertHead.MaskedLm),
+        ["BertForSequenceClassification"] = static (config, options) => new BertModel(config, options, BertHead.Classifier),
+        ["RobertaModel"] = static (config, options) => new BertModel(config, options, BertHead.None),
+        ["RobertaForMaskedLM"] = static (config, options) => new BertModel(config, options, BertHead.MaskedLm),
+        ["RobertaForSequenceClassification"] = static (config, options) => new BertModel(config, options, BertHead.Classifier),
+        ["XLMRobertaModel"] = static (config, options) => new BertModel(config, options, BertHead.None),
+        ["XLMRobertaForMaskedLM"] = static (config, options) => new BertModel(config, options, BertHead.MaskedLm),
+        ["XLMRobertaForSequenceClassification"] = static (config, options) => new BertModel(config, options, BertHead.Classifier),
+        ["T5ForConditionalGeneration"] = static (config, options) => new T5Model(config, options),
+        ["T5WithLMHeadModel"] = static (config, options) => new T5Model(config, options),
+        ["T5EncoderModel"] = static (config, options) => new T5EncoderModel(config, options),
+        ["WhisperForConditionalGeneration"] = static (config, options) => new WhisperModel(config, options),
     };
 
     private static readonly Dictionary<string, string> UsualArchitecture = new(StringComparer.Ordinal)
@@ -36,6 +49,11 @@ public static class ModelRegistry
         ["clip"] = "CLIPModel",
         ["clip_vision_model"] = "CLIPVisionModel",
         ["siglip_vision_model"] = "SiglipVisionModel",
+        ["bert"] = "BertModel",
+        ["roberta"] = "RobertaModel",
+        ["xlm-roberta"] = "XLMRobertaModel",
+        ["t5"] = "T5ForConditionalGeneration",
+        ["whisper"] = "WhisperForConditionalGeneration",
     };
 
     /// <summary>The names that are known.</summary>
