@@ -92,7 +92,13 @@ public sealed class CausalState
         };
         AttentionOutput output = Attention.Compute(query, keys, values, bias.With(window, keys.shape[2]), scale, _input.Attention);
         if (KeepsTensors)
+        {
+            // Like the rotary tables: the pass owns what the caller will see, the layer's scope ends with the layer.
+            foreach (Tensor? kept in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys])
+                kept?.MoveToOuterDisposeScope();
             _attentions.Add(output);
+        }
+
         return output.Output;
     }
 }

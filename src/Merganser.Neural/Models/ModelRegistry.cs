@@ -5,6 +5,8 @@ public static class ModelRegistry
 {
     private static readonly Dictionary<string, Func<ModelConfig, ModelOptions, PretrainedModel>> Known = new(StringComparer.Ordinal)
     {
+        ["GPT2LMHeadModel"] = static (config, options) => new Gpt2Model(config, options),
+        ["GPTNeoXForCausalLM"] = static (config, options) => new GptNeoxModel(config, options),
         ["LlamaForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["MistralForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["Qwen2ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
@@ -13,6 +15,8 @@ public static class ModelRegistry
 
     private static readonly Dictionary<string, string> UsualArchitecture = new(StringComparer.Ordinal)
     {
+        ["gpt2"] = "GPT2LMHeadModel",
+        ["gpt_neox"] = "GPTNeoXForCausalLM",
         ["llama"] = "LlamaForCausalLM",
         ["mistral"] = "MistralForCausalLM",
         ["qwen2"] = "Qwen2ForCausalLM",
