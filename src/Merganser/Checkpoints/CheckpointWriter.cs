@@ -16,16 +16,12 @@ public sealed class CheckpointWriter : IDisposable
     private readonly SafeFileHandle[] _handles;
     private readonly bool[] _kept;
 
-    // Systems let one thread at a time write to a file; waiting here costs less than waiting there.
-    private readonly Lock[] _locks;
-
     private CheckpointWriter(string folder, ShardLayout layout)
     {
         _folder = folder;
         Layout = layout;
         _handles = new SafeFileHandle[layout.Files.Count];
         _kept = new bool[layout.Files.Count];
-        _locks = [.. layout.Files.Select(_ => new Lock())];
     }
 
     /// <summary>The plan of the files.</summary>
@@ -65,51 +61,34 @@ public sealed class CheckpointWriter : IDisposable
     /// <exception cref="MerganserException">The disk is full or fails.</exception>
     public void Write(int tensor, long byteOffset, ReadOnlySpan<byte> bytes)
     {
-        (int file, long offset) = Find(tensor, byteOffset, bytes.Length);
-        lock (_locks[file])
-            WriteAt(file, offset, bytes);
-    }
-
-    /// <summary>Does the same unless another thread is writing to the file just now; false, and nothing is written, when one is.</summary>
-    /// <param name="tensor">The tensor's index in the layout.</param>
-    /// <param name="byteOffset">Where the bytes begin in the tensor.</param>
-    /// <param name="bytes">The bytes; they must end within the tensor.</param>
-    /// <exception cref="MerganserException">The disk is full or fails.</exception>
-    public bool TryWrite(int tensor, long byteOffset, ReadOnlySpan<byte> bytes)
-    {
-        (int file, long offset) = Find(tensor, byteOffset, bytes.Length);
-        if (!_locks[file].TryEnter())
-            return false;
-        try
-        {
-            WriteAt(file, offset, bytes);
-            return true;
-        }
-        finally
-        {
-            _locks[file].Exit();
-        }
+        ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, Layout.Tensors[tensor].ByteCount - bytes.Length);
+        TensorPlace place = Layout.Place(tensor);
+        WriteAt(place.File, place.Offset + byteOffset, bytes);
     }
 
     /// <summary>Reads back bytes of a tensor.</summary>
     /// <exception cref="MerganserException">The file ends early or the disk fails.</exception>
     public void Read(int tensor, long byteOffset, Span<byte> destination)
     {
-        (int file, long offset) = Find(tensor, byteOffset, destination.Length);
+        ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, Layout.Tensors[tensor].ByteCount - destination.Length);
+        TensorPlace place = Layout.Place(tensor);
+        long offset = place.Offset + byteOffset;
         try
         {
             while (!destination.IsEmpty)
             {
-                int read = RandomAccess.Read(_handles[file], destination, offset);
+                int read = RandomAccess.Read(_handles[place.File], destination, offset);
                 if (read == 0)
-                    throw new MerganserException($"{PathOf(file)}: ends at offset {offset}; was it changed while it was written?");
+                    throw new MerganserException($"{PathOf(place.File)}: ends at offset {offset}; was it changed while it was written?");
                 destination = destination[read..];
                 offset += read;
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new MerganserException($"{PathOf(file)}: cannot be read back at offset {offset}: {e.Message}", e);
+            throw new MerganserException($"{PathOf(place.File)}: cannot be read back at offset {offset}: {e.Message}", e);
         }
     }
 
@@ -141,14 +120,6 @@ public sealed class CheckpointWriter : IDisposable
     {
         foreach (SafeFileHandle? handle in _handles)
             handle?.Dispose();
-    }
-
-    private (int File, long Offset) Find(int tensor, long byteOffset, int length)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, Layout.Tensors[tensor].ByteCount - length);
-        TensorPlace place = Layout.Place(tensor);
-        return (place.File, place.Offset + byteOffset);
     }
 
     private void OpenFile(int file, bool resume)

@@ -234,16 +234,8 @@ public static class MergeExecutor
 
         public void Write(int tensor, long byteOffset, ReadOnlySpan<byte> bytes)
         {
+            _hash.Append(bytes);
             writer.Write(tensor, byteOffset, bytes);
-            _hash.Append(bytes);
-        }
-
-        public bool TryWrite(int tensor, long byteOffset, ReadOnlySpan<byte> bytes)
-        {
-            if (!writer.TryWrite(tensor, byteOffset, bytes))
-                return false;
-            _hash.Append(bytes);
-            return true;
         }
     }
 }

@@ -15,7 +15,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
 {
     private readonly List<NativeBuffer> _raw = [];
     private readonly List<NativeBuffer> _floats = [];
-    private readonly OutputChunks _output = new();
+    private readonly NativeBuffer _outputRaw = new();
     private readonly NativeBuffer _outputFloats = new();
     private MappedInputs? _mapped;
 
@@ -85,17 +85,15 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             return;
         }
 
-        _output.Clear();
+        byte* buffer = (byte*)_outputRaw.Rent(options.ChunkBytes);
         for (long offset = begin * size; offset < end * size; offset += options.ChunkBytes)
         {
-            var bytes = new Span<byte>(_output.Rent(options.ChunkBytes), (int)Math.Min(options.ChunkBytes, end * size - offset));
+            var bytes = new Span<byte>(buffer, (int)Math.Min(options.ChunkBytes, end * size - offset));
             options.Cancellation.ThrowIfCancellationRequested();
             source.Read(offset, bytes);
-            _output.Write(sink, tensor, offset, bytes.Length);
+            sink.Write(tensor, offset, bytes);
             options.Moved?.Invoke(2L * bytes.Length);
         }
-
-        _output.Flush(sink);
     }
 
     /// <summary>Gives back what a merger of whole tensors made grow.</summary>
@@ -110,7 +108,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
     {
         foreach (NativeBuffer buffer in _raw.Concat(_floats))
             buffer.Dispose();
-        _output.Dispose();
+        _outputRaw.Dispose();
         _outputFloats.Dispose();
     }
 
@@ -183,33 +181,30 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
         public void Run(long begin, long end, TileAction action)
         {
             float* output = null;
+            byte* outputRaw = null;
             _isNarrow = Narrow is not null && Vector256.IsHardwareAccelerated && IsStoredAs(DType.BF16);
             if (Sink is not null)
             {
                 output = (float*)_driver._outputFloats.Rent(_tileElements * (long)sizeof(float));
-                _driver._output.Clear();
+                outputRaw = (byte*)_driver._outputRaw.Rent((long)_chunkElements * _outputSize);
             }
 
             fixed (float** inputs = _floats)
             {
                 if (_tileElements > _chunkElements)
-                    RunLargeTiles(begin, end, action, inputs, output);
+                    RunLargeTiles(begin, end, action, inputs, output, outputRaw);
                 else
-                    RunChunks(begin, end, action, inputs, output);
+                    RunChunks(begin, end, action, inputs, output, outputRaw);
             }
-
-            if (Sink is not null)
-                _driver._output.Flush(Sink);
         }
 
         /// <summary>The usual case: many tiles in a chunk.</summary>
-        private void RunChunks(long begin, long end, TileAction action, float** inputs, float* output)
+        private void RunChunks(long begin, long end, TileAction action, float** inputs, float* output, byte* outputRaw)
         {
             for (long chunk = begin; chunk < end; chunk += _chunkElements)
             {
                 int elements = (int)Math.Min(_chunkElements, end - chunk);
                 long moved = ReadRaw(chunk, elements);
-                byte* outputRaw = Sink is null ? null : _driver._output.Rent((long)_chunkElements * _outputSize);
                 bool done = _isNarrow && ShowNarrow(chunk, elements, outputRaw);
                 for (int offset = 0; !done && offset < elements; offset += _tileElements)
                 {
@@ -227,7 +222,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
 
                 if (Sink is not null)
                 {
-                    _driver._output.Write(Sink, Tensor, chunk * _outputSize, elements * _outputSize);
+                    Sink.Write(Tensor, chunk * _outputSize, new ReadOnlySpan<byte>(outputRaw, elements * _outputSize));
                     moved += (long)elements * _outputSize;
                 }
 
@@ -251,7 +246,7 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
             && Array.TrueForAll(_sources, source => source is null || source.Info.DType == type);
 
         /// <summary>Long rows and whole tensors: many chunks in a tile.</summary>
-        private void RunLargeTiles(long begin, long end, TileAction action, float** inputs, float* output)
+        private void RunLargeTiles(long begin, long end, TileAction action, float** inputs, float* output, byte* outputRaw)
         {
             for (long tile = begin; tile < end; tile += _tileElements)
             {
@@ -273,9 +268,9 @@ internal sealed unsafe class TensorDriver(DriverOptions options) : IDisposable
                 for (int offset = 0; output != null && offset < count; offset += _chunkElements)
                 {
                     int elements = Math.Min(_chunkElements, count - offset);
-                    var bytes = new Span<byte>(_driver._output.Rent((long)_chunkElements * _outputSize), elements * _outputSize);
+                    var bytes = new Span<byte>(outputRaw, elements * _outputSize);
                     TensorCast.FromSingle(new ReadOnlySpan<float>(output + offset, elements), _job.Output.DType, bytes);
-                    _driver._output.Write(Sink!, Tensor, (tile + offset) * _outputSize, bytes.Length);
+                    Sink!.Write(Tensor, (tile + offset) * _outputSize, bytes);
                     _driver.Options.Moved?.Invoke(bytes.Length);
                 }
             }

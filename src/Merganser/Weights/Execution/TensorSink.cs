@@ -5,11 +5,4 @@ internal interface ITensorSink
 {
     /// <summary>Stores <paramref name="bytes"/> at <paramref name="byteOffset"/> of output tensor <paramref name="tensor"/>.</summary>
     void Write(int tensor, long byteOffset, ReadOnlySpan<byte> bytes);
-
-    /// <summary>Does the same unless that would mean waiting for another thread; false, and nothing is stored, when it would.</summary>
-    bool TryWrite(int tensor, long byteOffset, ReadOnlySpan<byte> bytes)
-    {
-        Write(tensor, byteOffset, bytes);
-        return true;
-    }
 }
