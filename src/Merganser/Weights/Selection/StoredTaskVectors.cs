@@ -61,8 +61,6 @@ internal sealed unsafe class StoredTaskVectors
     /// <summary>Adds up the absolute values of the sparse task vectors, before and after.</summary>
     public void Sum(in BFloat16Tile tile, Span<double> sums, Span<double> keptSums)
     {
-        bool areTwo = _sparsifiers is [not null, not null];
-        Span<double> both = stackalloc double[4];
         for (int begin = 0; begin < tile.Count; begin += _group)
         {
             int count = Math.Min(_group, tile.Count - begin);
@@ -72,20 +70,10 @@ internal sealed unsafe class StoredTaskVectors
                     continue;
                 byte* bits = Bits(model);
                 sparsifier.SelectStored(tile.Base + begin, tile.Model(model) + begin, tile.Start + begin, count, bits);
-                if (areTwo)
-                    continue;
                 StoredSums.Of(tile.Base + begin, tile.Model(model) + begin, bits, count, out double all, out double kept);
                 sums[model] += all;
                 keptSums[model] += kept;
             }
-
-            if (!areTwo)
-                continue;
-            StoredSums.OfTwo(tile.Base + begin, tile.Model(0) + begin, tile.Model(1) + begin, Bits(0), Bits(1), count, both);
-            sums[0] += both[0];
-            keptSums[0] += both[1];
-            sums[1] += both[2];
-            keptSums[1] += both[3];
         }
     }
 
