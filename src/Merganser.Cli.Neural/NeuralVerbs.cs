@@ -8,6 +8,7 @@ internal static class NeuralVerbs
     public static IReadOnlyList<Func<Command>> All { get; } =
     [
         GenerateVerb.Create,
+        ChatVerb.Create,
         PerplexityVerb.Create,
     ];
 }

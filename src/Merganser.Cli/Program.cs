@@ -44,6 +44,12 @@ internal static class Program
             error.WriteLine(parsed.GetValue(debug) ? e.ToString() : $"merganser: {e.Message.ReplaceLineEndings(" ")}");
             return 1;
         }
+        catch (ExternalException e)
+        {
+            // An error of the native library: its first line says what, the rest is its stack.
+            error.WriteLine(parsed.GetValue(debug) ? e.ToString() : $"merganser: libtorch: {e.Message.Split('\n')[0].TrimEnd()}");
+            return 1;
+        }
         catch (OperationCanceledException)
         {
             error.WriteLine("merganser: stopped");

@@ -37,8 +37,9 @@ public sealed record Perplexity(long Tokens, double NegativeLogLikelihood, long 
             throw new MerganserException("the text has fewer than two tokens: nothing can be predicted");
         double sum = 0;
         int scored = 1; // ids before this one are scored, or are the first
-        for (int start = 0; scored < ids.Length; start += stride)
+        for (int next = 0; scored < ids.Length; next += stride)
         {
+            int start = Math.Min(next, scored - 1); // the first scored token needs one before it
             cancellation.ThrowIfCancellationRequested();
             using IDisposable quiet = no_grad();
             using DisposeScope scope = NewDisposeScope();

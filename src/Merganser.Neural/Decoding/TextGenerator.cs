@@ -31,7 +31,11 @@ public sealed class TextGenerator : IDisposable
 
     /// <summary>Continues a text; pieces are handed out as they become certain, never half a character and never the beginning of a stop text.</summary>
     public IEnumerable<string> Stream(string prompt, GenerationOptions options, CancellationToken cancellation = default) =>
-        Decode(_generator.Stream(Tokenizer.EncodeToIds(prompt), options, cancellation), options);
+        Continue(Tokenizer.EncodeToIds(prompt), options, cancellation);
+
+    /// <summary>Continues a prompt of token ids with text.</summary>
+    public IEnumerable<string> Continue(IReadOnlyList<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+        Decode(_generator.Stream(prompt, options, cancellation), options);
 
     /// <summary>Continues a text.</summary>
     public string Generate(string prompt, GenerationOptions options, CancellationToken cancellation = default) => string.Concat(Stream(prompt, options, cancellation));

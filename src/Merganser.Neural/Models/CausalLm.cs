@@ -34,13 +34,7 @@ public abstract class CausalLm(ModelConfig config, ModelOptions options) : Pretr
         ArgumentOutOfRangeException.ThrowIfGreaterThan(after, Layers);
         for (int layer = first; layer < after; layer++)
         {
-            // Only the new hidden states outlive a layer, unless gradients need the rest.
-            if (Parameters.Options.Trainable || state.KeepsTensors)
-            {
-                hidden = RunLayer(layer, hidden, state);
-                continue;
-            }
-
+            // Only the new hidden states outlive a layer; what gradients need, their graph holds by itself.
             using DisposeScope scope = NewDisposeScope();
             hidden = scope.MoveToOuter(RunLayer(layer, hidden, state));
         }

@@ -38,6 +38,8 @@ public sealed class CausalState
     {
         if (ids.dim() != 2 || ids.shape[1] == 0)
             throw new ArgumentException($"token ids are [batch, tokens] with at least one token, not [{string.Join(", ", ids.shape)}]", nameof(ids));
+        Check(input.Mask, ids, nameof(CausalInput.Mask));
+        Check(input.Positions, ids, nameof(CausalInput.Positions));
         long start = input.Cache?.SeenTokens ?? 0;
         Tensor positions = input.Positions ?? arange(start, start + ids.shape[1], ScalarType.Int64, ids.device).unsqueeze(0);
         Tensor mask = (input.Mask ?? ones(1, ids.shape[1], dtype: ScalarType.Bool, device: ids.device)).to(ScalarType.Bool);
@@ -92,7 +94,19 @@ public sealed class CausalState
         };
         AttentionOutput output = Attention.Compute(query, keys, values, bias.With(window, keys.shape[2]), scale, _input.Attention);
         if (KeepsTensors)
+        {
+            // Like the rotary tables: the pass owns what the caller will see, the layer's scope ends with the layer.
+            foreach (Tensor? kept in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys])
+                kept?.MoveToOuterDisposeScope();
             _attentions.Add(output);
+        }
+
         return output.Output;
+    }
+
+    private static void Check(Tensor? given, Tensor ids, string what)
+    {
+        if (given is not null && (given.dim() != 2 || given.shape[1] != ids.shape[1] || (given.shape[0] != 1 && given.shape[0] != ids.shape[0])))
+            throw new ArgumentException($"{what} is [{string.Join(", ", given.shape)}]; it belongs to token ids of [{string.Join(", ", ids.shape)}]", what);
     }
 }

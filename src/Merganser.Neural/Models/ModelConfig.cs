@@ -100,6 +100,10 @@ public sealed class ModelConfig
     public MerganserException Wrong(string key, string expected) =>
         new($"{_path}: '{key}' is {Shown(Find(key))}; expected {expected}");
 
+    /// <summary>The error for a sequence that is longer than the table of learned positions.</summary>
+    internal MerganserException TooLong(string key, long needed, long available) =>
+        new($"{_path}: '{key}' is {available}, but the sequence needs {needed} positions; shorten it");
+
     private MerganserException Missing(string key) => new($"{_path}: '{key}' is missing");
 
     private JsonNode? Find(string key) => Document.TryGetPropertyValue(key, out JsonNode? node) ? node : null;

@@ -114,10 +114,14 @@ internal static class ParameterLoader
     /// <summary>A stored copy of a tied tensor is dropped; one that differs stays.</summary>
     private static void Untie(ModelParameters parameters)
     {
+        using DisposeScope scope = NewDisposeScope();
         foreach (ModelParameter parameter in parameters.All)
         {
             if (parameter.TiedTo is { IsPresent: true } other && !parameter.IsTied && parameter.IsPresent && parameter.Value.equal(other.Value).all().ToBoolean())
+            {
                 parameter.Set(null);
+                parameters.Options.Note?.Invoke($"{parameter.Name}: left out, a copy of {other.Name}");
+            }
         }
     }
 

@@ -9,6 +9,8 @@ namespace Merganser.Neural.Models;
 /// </summary>
 public abstract class PretrainedModel : IDisposable
 {
+    private IReadOnlyList<string> _sideFiles = [];
+
     /// <summary>Makes a model without values.</summary>
     protected PretrainedModel(ModelConfig config, ModelOptions options)
     {
@@ -22,6 +24,9 @@ public abstract class PretrainedModel : IDisposable
 
     /// <summary>The parameters.</summary>
     public ModelParameters Parameters { get; }
+
+    /// <summary>The folder that the model was loaded from; null for a new one.</summary>
+    public string? Source { get; private set; }
 
     /// <summary>Where the parameters are.</summary>
     public Device Device => Parameters.Options.Device;
@@ -40,8 +45,11 @@ public abstract class PretrainedModel : IDisposable
     public static PretrainedModel Load(string folder, ModelOptions? options = null)
     {
         using ModelFolder files = ModelFolder.Open(folder);
+        string[] sideFiles = [.. files.SideFiles()];
         PretrainedModel model = ModelRegistry.Create(ModelConfig.Of(files), options ?? ModelOptions.Default);
-        return Filled(model, files.Weights);
+        Filled(model, files.Weights);
+        (model.Source, model._sideFiles) = (files.Path, sideFiles);
+        return model;
     }
 
     /// <summary>Opens a folder whose model must be of a kind.</summary>
@@ -66,6 +74,14 @@ public abstract class PretrainedModel : IDisposable
 
     /// <summary>A model of a configuration with the weights of an open checkpoint.</summary>
     internal static PretrainedModel Load(ModelConfig config, Checkpoint weights, ModelOptions options) => Filled(ModelRegistry.Create(config, options), weights);
+
+    /// <summary>
+    /// Writes a Hugging Face folder: config.json, <c>model.safetensors</c> or numbered shards with their index, and the tokenizer and
+    /// other side files of <see cref="Source"/>. The folder appears under its name when it is whole.
+    /// </summary>
+    /// <exception cref="MerganserException">The folder exists and may not be replaced, the disk is full, or a side file is gone.</exception>
+    /// <exception cref="ArgumentException">The type to be stored is no floating-point type.</exception>
+    public void Save(string folder, SaveOptions? options = null) => ModelWriter.Write(this, folder, _sideFiles, options ?? SaveOptions.Default);
 
     /// <summary>Casts or moves the parameters.</summary>
     public void To(ModelOptions options) => Parameters.To(options);

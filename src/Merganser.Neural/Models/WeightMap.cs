@@ -82,6 +82,9 @@ public sealed record WeightRule(string Pattern)
     /// <summary>The pattern is an ending, not a whole name.</summary>
     public bool IsEnding { get; init; }
 
+    /// <summary>The pattern is a beginning, after the prefix if there is one.</summary>
+    public bool IsBeginning { get; init; }
+
     /// <summary>Another name of one parameter.</summary>
     public static WeightRule Rename(string pattern, string target, TensorChange change = TensorChange.None) => new(pattern) { Targets = [target], Change = change };
 
@@ -94,8 +97,18 @@ public sealed record WeightRule(string Pattern)
     /// <summary>Tensors that are not needed: all whose name ends so, after a dot.</summary>
     public static WeightRule IgnoreEnding(string pattern, string note) => new(pattern) { Note = note, IsEnding = true };
 
+    /// <summary>Tensors that are not needed: all whose name begins so, after the prefix if there is one. The pattern ends with a dot and has no <c>*</c>.</summary>
+    public static WeightRule IgnoreBeginning(string pattern, string note) => new(pattern) { Note = note, IsBeginning = true };
+
     internal bool TryMatch(string name, string prefix, out int number)
     {
+        if (IsBeginning)
+        {
+            number = 0;
+            return name.StartsWith(Pattern, StringComparison.Ordinal)
+                || (prefix.Length > 0 && name.StartsWith(prefix, StringComparison.Ordinal) && name.AsSpan(prefix.Length).StartsWith(Pattern, StringComparison.Ordinal));
+        }
+
         if (IsEnding)
         {
             // An ending begins after a dot. Patterns have at most one number, so trying each dot is short.

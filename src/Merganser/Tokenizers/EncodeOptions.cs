@@ -23,7 +23,4 @@ public sealed record EncodeOptions
 
     /// <summary>The most threads a batch uses; default 0: one per core.</summary>
     public int MaxThreads { get; init; }
-
-    /// <summary>Whether the pipeline is followed step by step even where there is a faster way; the result is the same.</summary>
-    internal bool StepByStep { get; init; }
 }

@@ -17,7 +17,7 @@ public sealed partial class Tokenizer
         _runtime = new Lazy<TokenizerRuntime>(() => new TokenizerRuntime(this));
     }
 
-    private Tokenizer(Tokenizer other)
+    private Tokenizer(Tokenizer other, bool mayFuse = true)
     {
         Model = other.Model;
         Normalizer = other.Normalizer;
@@ -27,7 +27,8 @@ public sealed partial class Tokenizer
         AddedTokens = other.AddedTokens;
         Truncation = other.Truncation;
         Padding = other.Padding;
-        _runtime = other._runtime; // nothing in it depends on what the copies may change
+        // Nothing in it depends on what the other copies may change.
+        _runtime = mayFuse ? other._runtime : new Lazy<TokenizerRuntime>(() => new TokenizerRuntime(this, mayFuse: false));
     }
 
     /// <summary>Rewrites the text first; null: not.</summary>
@@ -65,6 +66,12 @@ public sealed partial class Tokenizer
             return count;
         }
     }
+
+    /// <summary>Whether tokens are written in the byte-level alphabet, in which every letter stands for a byte.</summary>
+    public bool IsByteLevel =>
+        Decoder is ByteLevelDecoder || (Decoder is SequenceDecoder several && several.Decoders.Any(decoder => decoder is ByteLevelDecoder))
+        || PreTokenizer is ByteLevelPreTokenizer || (PreTokenizer is SequencePreTokenizer steps && steps.PreTokenizers.Any(step => step is ByteLevelPreTokenizer))
+        || Normalizer is ByteLevelNormalizer;
 
     private TokenizerRuntime Runtime => _runtime.Value;
 
@@ -196,19 +203,8 @@ public sealed partial class Tokenizer
     /// <summary>Whether this configuration has a fused road.</summary>
     internal bool IsFused => Runtime.FusedPlan is not null;
 
-    /// <summary>As <see cref="EncodeUtf8"/> without special tokens, step by step even where there is a fused road: what that must agree with.</summary>
-    internal void EncodeStepByStep(ReadOnlySpan<byte> utf8, TokenBuffer tokens, SpecialTokenPolicy specialTokens = SpecialTokenPolicy.Allow)
-    {
-        TokenizerSession session = Runtime.Rent();
-        try
-        {
-            session.Run(utf8, tokens, new SessionOptions(specialTokens));
-        }
-        finally
-        {
-            Runtime.Return(session);
-        }
-    }
+    /// <summary>The same tokenizer, following the pipeline step by step even where there is a fused road: what that must agree with.</summary>
+    internal Tokenizer StepByStep() => new(this, mayFuse: false);
 
     private Encoding EncodeUnpadded(string text, string? pair, EncodeOptions options)
     {
@@ -242,10 +238,7 @@ public sealed partial class Tokenizer
             PostProcessor?.TrimsOffsets ?? false);
         ReadOnlySpan<byte> utf8 = session.Transcode(text);
         session.Ranges.Clear();
-        if (options.StepByStep)
-            session.Run(utf8, session.Ranges, settings);
-        else
-            session.RunWithPretokens(utf8, session.Ranges, settings);
+        session.RunWithPretokens(utf8, session.Ranges, settings);
         return session.ToEncoding(utf8, session.Ranges, sequence, options.OffsetUnit, settings);
     }
 

@@ -9,6 +9,15 @@ public abstract class TokenizerModel
     /// <summary>The tokens that the model knows, without added tokens.</summary>
     public abstract Vocabulary Vocabulary { get; }
 
+    /// <summary>The <c>type</c> of the model in tokenizer.json: BPE, Unigram, WordPiece or WordLevel.</summary>
+    public abstract string Type { get; }
+
+    /// <summary>The id that stands for what the model does not know; null when it has none.</summary>
+    public virtual int? UnknownId => null;
+
+    /// <summary>The id of an unknown token that is given by its text.</summary>
+    private protected int? IdOf(string? unknownToken) => unknownToken is not null && Vocabulary.TryGetId(unknownToken, out int id) ? id : null;
+
     /// <summary>Makes an encoder with memory of its own; one per thread.</summary>
     public abstract ModelEncoder CreateEncoder();
 }

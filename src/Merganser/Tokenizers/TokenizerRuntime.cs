@@ -12,12 +12,12 @@ internal sealed class TokenizerRuntime
     private readonly Lazy<EdgeSpaces[]> _edgeSpaces;
     private TokenizerSession? _first;
 
-    public TokenizerRuntime(Tokenizer tokenizer)
+    public TokenizerRuntime(Tokenizer tokenizer, bool mayFuse = true)
     {
         _tokenizer = tokenizer;
         OriginalMatcher = AddedTokenMatcher.ForOriginalText(tokenizer.AddedTokens);
         NormalizedMatcher = AddedTokenMatcher.ForNormalizedText(tokenizer.AddedTokens, tokenizer.Normalizer);
-        if (NormalizedMatcher is null || tokenizer.Normalizer is null)
+        if (mayFuse && (NormalizedMatcher is null || tokenizer.Normalizer is null))
             FusedPlan = FusedPlan.TryCreate(tokenizer.Normalizer, tokenizer.PreTokenizer, tokenizer.Model);
         NeedsOriginalPositions = LooksAtOriginalPosition(tokenizer.PreTokenizer);
         _edgeSpaces = new Lazy<EdgeSpaces[]>(FindEdgeSpaces);

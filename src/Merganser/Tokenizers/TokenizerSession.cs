@@ -90,20 +90,27 @@ internal sealed class TokenizerSession
         _pieceEnds.Clear();
         _addedSpaces.Clear();
         tokens.PretokenEnds = _pieceEnds;
-        if (_runtime.OriginalMatcher is not { } matcher)
+        try
         {
-            RunFused(utf8, 0, tokens);
-            return;
-        }
+            if (_runtime.OriginalMatcher is not { } matcher)
+            {
+                RunFused(utf8, 0, tokens);
+                return;
+            }
 
-        matcher.Split(utf8, options.Policy, _segments);
-        foreach (TextSegment segment in _segments)
+            matcher.Split(utf8, options.Policy, _segments);
+            foreach (TextSegment segment in _segments)
+            {
+                ReadOnlySpan<byte> part = utf8[segment.Start..segment.End];
+                if (segment.AddedId >= 0)
+                    AddToken(segment.AddedId, segment.Start, segment.End, part, tokens, options);
+                else
+                    RunFused(part, segment.Start, tokens);
+            }
+        }
+        finally
         {
-            ReadOnlySpan<byte> part = utf8[segment.Start..segment.End];
-            if (segment.AddedId >= 0)
-                AddToken(segment.AddedId, segment.Start, segment.End, part, tokens, options);
-            else
-                RunFused(part, segment.Start, tokens);
+            tokens.PretokenEnds = null;
         }
     }
 

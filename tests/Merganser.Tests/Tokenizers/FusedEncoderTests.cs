@@ -106,13 +106,21 @@ public sealed class FusedEncoderTests
             ids.Clear();
             ranges.Clear();
             expected.Clear();
+            List<int>? pretokens = fused.Pretokens is PretokenTracking.EachWord or PretokenTracking.InsideWords ? [] : null;
+            List<int> expectedPretokens = [];
+            ranges.PretokenEnds = pretokens;
+            expected.PretokenEnds = expectedPretokens;
             fused.Encode(utf8, start, ids);
             fused.Encode(utf8, start, ranges);
             StepByStep(normalizer, preTokenizer, general, utf8, start, expected);
-            if (expected.Ids.SequenceEqual(ids.Ids) && expected.Ids.SequenceEqual(ranges.Ids) && expected.Starts.SequenceEqual(ranges.Starts) && expected.Ends.SequenceEqual(ranges.Ends))
+            if (expected.Ids.SequenceEqual(ids.Ids) && expected.Ids.SequenceEqual(ranges.Ids) && expected.Starts.SequenceEqual(ranges.Starts) && expected.Ends.SequenceEqual(ranges.Ends)
+                && (pretokens is null || expectedPretokens.SequenceEqual(pretokens)))
+            {
                 continue;
+            }
+
             string shown = text.Length > 200 ? $"{text.Length} characters" : System.Text.Json.JsonSerializer.Serialize(text);
-            Assert.Fail($"{shown}: steps {Show(expected)}, fused {Show(ranges)}, ids alone {string.Join(' ', ids.Ids[..Math.Min(40, ids.Count)].ToArray())}");
+            Assert.Fail($"{shown}: steps {Show(expected)}, fused {Show(ranges)}, pretokens {string.Join(' ', expectedPretokens)} and {string.Join(' ', pretokens ?? [])}, ids alone {string.Join(' ', ids.Ids[..Math.Min(40, ids.Count)].ToArray())}");
         }
     }
 
@@ -136,6 +144,8 @@ public sealed class FusedEncoderTests
                 (int from, int to) = pieces.OriginalRange(piece, inside.Starts[i], inside.Ends[i]);
                 tokens.Add(inside.Ids[i], from, to);
             }
+
+            tokens.PretokenEnds!.Add(tokens.Count);
         }
     }
 

@@ -1,3 +1,4 @@
+using Merganser.Checkpoints.Formats;
 using Merganser.MicrosoftTokenizers;
 using Merganser.Tokenizers;
 
@@ -204,7 +205,7 @@ public sealed class TokenizerFormatTests
                 new("<unk>"u8.ToArray(), 0, PieceKind.Unknown), new("<s>"u8.ToArray(), 0, PieceKind.Control), new("\u2581"u8.ToArray(), -2, PieceKind.Normal),
                 new("a"u8.ToArray(), -1, PieceKind.Normal), new("b"u8.ToArray(), -1.5f, PieceKind.Normal), new("\u2581ab"u8.ToArray(), -1.25f, PieceKind.Normal),
             ],
-            byteFallback: false, unkId: 0, addDummyPrefix: true, removeExtraWhitespaces: true, charsmap: []).Write(stream);
+            new SentencePieceSettings()).Write(stream);
         return stream.ToArray();
     }
 

@@ -30,7 +30,7 @@ public sealed class TokenizerPropertyTests
             var fast = new TokenBuffer(tracksOffsets: true);
             var slow = new TokenBuffer(tracksOffsets: true);
             ByteLevel.Value.EncodeUtf8(bytes, fast);
-            ByteLevel.Value.EncodeStepByStep(bytes, slow);
+            ByteLevel.Value.StepByStep().EncodeUtf8(bytes, slow);
             Assert.Equal(slow.Ids.ToArray(), fast.Ids.ToArray());
             Assert.Equal(slow.Starts.ToArray(), fast.Starts.ToArray());
             Assert.Equal(slow.Ends.ToArray(), fast.Ends.ToArray());
@@ -58,7 +58,7 @@ public sealed class TokenizerPropertyTests
 
             Assert.Equal(encoding.Count, tokenizer.CountTokens(text));
             Assert.Equal(encoding.Ids, tokenizer.EncodeToIds(text));
-            Encoding steps = tokenizer.Encode(text, options: new EncodeOptions { OffsetUnit = unit, StepByStep = true });
+            Encoding steps = tokenizer.StepByStep().Encode(text, options: new EncodeOptions { OffsetUnit = unit });
             Assert.Equal(steps.Ids, encoding.Ids);
             Assert.Equal(steps.Offsets, encoding.Offsets);
             Assert.Equal(steps.WordIds, encoding.WordIds);

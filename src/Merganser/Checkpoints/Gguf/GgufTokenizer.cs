@@ -57,9 +57,9 @@ internal sealed class GgufTokenizer
 
     private string? FromSentencePiece(GgufMetadata metadata)
     {
-        SentencePieceModel model = SentencePieceModel.Read(_path);
+        SentencePieceFile model = SentencePieceFile.Read(_path);
         for (int i = 0; i < model.Pieces.Count; i++)
-            Set(i, model.Pieces[i].Text, model.Pieces[i].Score, model.Pieces[i].Kind);
+            Set(i, model.Pieces[i].Text, model.Pieces[i].Score, (int)model.Pieces[i].Kind);
         string side = Path.Join(_folder.Path, "added_tokens.json");
         if (File.Exists(side))
         {
@@ -67,9 +67,11 @@ internal sealed class GgufTokenizer
                 Set(Id(id, token), token, -1000, UserDefined);
         }
 
-        _addsSpacePrefix = model.AddsSpacePrefix;
+        _addsSpacePrefix = model.AddDummyPrefix;
         Finish(metadata);
-        return model.IsUnigram ? "tokenizer.model is a unigram model; llama.cpp merges its pieces greedily by score, so that some texts may be cut differently" : null;
+        return model.Kind == SentencePieceKind.Bpe
+            ? null
+            : $"tokenizer.model is a {model.Kind.ToString().ToLowerInvariant()} model; llama.cpp merges its pieces greedily by score, so that some texts may be cut differently";
     }
 
     private string? FromJson(GgufMetadata metadata)

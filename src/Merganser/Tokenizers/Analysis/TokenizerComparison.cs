@@ -53,28 +53,13 @@ public static class TokenizerComparison
                 Encoding encoding = tokenizer.Encode(text.Text, null, options);
                 bool[] boundaries = Boundaries(encoding, text.Text.Length);
                 first ??= boundaries;
-                int? unknown = UnknownId(tokenizer.Model);
+                int? unknown = tokenizer.Model.UnknownId;
                 scores.Add(new TokenizerScore(
                     name, text.Name, encoding.Count, unknown is { } id ? encoding.Ids.Count(token => token == id) : 0, bytes, characters, words, Agreement(first, boundaries, text.Text)));
             }
         }
 
         return scores;
-    }
-
-    /// <summary>The id that a model gives to what it does not know; null when there is none.</summary>
-    public static int? UnknownId(TokenizerModel model)
-    {
-        string? token = model switch
-        {
-            BpeModel bpe => bpe.UnkToken,
-            WordPieceModel wordPiece => wordPiece.UnkToken,
-            WordLevelModel wordLevel => wordLevel.UnkToken,
-            _ => null,
-        };
-        if (model is UnigramModel unigram)
-            return unigram.UnkId;
-        return token is not null && model.Vocabulary.TryGetId(token, out int id) ? id : null;
     }
 
     private static long CountWords(string text)

@@ -46,7 +46,7 @@ public sealed record VocabularyReport
         ArgumentNullException.ThrowIfNull(tokenizer);
         const int longestBucket = 16;
         Vocabulary vocabulary = tokenizer.Model.Vocabulary;
-        bool byteLevel = IsByteLevel(tokenizer);
+        bool byteLevel = tokenizer.IsByteLevel;
         string prefix = (tokenizer.Model as WordPieceModel)?.ContinuingSubwordPrefix ?? "";
         int[] lengths = new int[longestBucket + 1];
         int starts = 0;
@@ -79,7 +79,7 @@ public sealed record VocabularyReport
         int limit = Math.Max(vocabulary.IdLimit, added.Count > 0 ? added.Max() + 1 : 0);
         return new VocabularyReport
         {
-            Model = tokenizer.Model.GetType().Name.Replace("Model", "", StringComparison.Ordinal).Replace("Bpe", "BPE", StringComparison.Ordinal),
+            Model = tokenizer.Model.Type,
             ModelTokens = vocabulary.Count,
             AddedTokens = added.Count,
             SpecialTokens = tokenizer.AddedTokens.Tokens.Count(token => token.Special),
@@ -101,13 +101,6 @@ public sealed record VocabularyReport
         byte[] letters = System.Text.Encoding.UTF8.GetBytes(token);
         byte[] bytes = new byte[letters.Length];
         return ByteLevelAlphabet.TryDecode(letters, bytes, out int count) ? System.Text.Encoding.UTF8.GetString(bytes, 0, count) : token;
-    }
-
-    /// <summary>Whether the vocabulary is written in the byte-level alphabet.</summary>
-    public static bool IsByteLevel(Tokenizer tokenizer)
-    {
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        return tokenizer.Decoder is ByteLevelDecoder || tokenizer.Decoder is SequenceDecoder { Decoders: var decoders } && decoders.Any(decoder => decoder is ByteLevelDecoder);
     }
 
     private static bool Reaches(Tokenizer tokenizer, int id)

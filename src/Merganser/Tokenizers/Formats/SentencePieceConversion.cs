@@ -1,8 +1,16 @@
+using Merganser.Checkpoints.Formats;
+
 namespace Merganser.Tokenizers;
 
 /// <summary>A SentencePiece model as a tokenizer.json pipeline with the same ids.</summary>
 internal static class SentencePieceConversion
 {
+    /// <summary>Spaces that are stripped; at the end SentencePiece takes markers in the text for spaces.</summary>
+    public const string EdgeSpaces = "\\A +|[ \u2581]+\\z";
+
+    /// <summary>Spaces that become one.</summary>
+    public const string SpaceRuns = " {2,}";
+
     private const string Marker = "\u2581";
 
     public static Tokenizer ToTokenizer(SentencePieceFile file, Vocabulary vocabulary, int unkId)
@@ -11,16 +19,27 @@ internal static class SentencePieceConversion
             throw new MerganserException("a SentencePiece model that does not escape white space has no tokenizer.json form");
         if (file.TreatWhitespaceAsSuffix)
             throw new MerganserException("a SentencePiece model with white space as suffix has no tokenizer.json form");
-        PrependScheme scheme = file.AddDummyPrefix ? PrependScheme.Always : PrependScheme.Never;
+        bool hasUserDefined = file.Pieces.Exists(piece => piece.Kind == PieceKind.UserDefined);
+        bool splits = file.Kind == SentencePieceKind.Unigram;
         List<Normalizer> normalizers = [];
         if (file.Charsmap.Length > 0)
             normalizers.Add(new PrecompiledNormalizer(file.Charsmap));
         if (file.RemoveExtraWhitespaces)
         {
-            normalizers.Add(new StripNormalizer());
-            normalizers.Add(new ReplaceNormalizer { Pattern = SplitPattern.Regex(" {2,}"), Content = " " });
+            // Between user-defined pieces spaces count; only the text as a whole would be stripped.
+            if (!hasUserDefined)
+                normalizers.Add(new ReplaceNormalizer { Pattern = SplitPattern.Regex(EdgeSpaces), Content = "" });
+            normalizers.Add(new ReplaceNormalizer { Pattern = SplitPattern.Regex(SpaceRuns), Content = " " });
         }
 
+        // Metaspace takes a space or marker at the beginning for the one that it would put there, SentencePiece does not. But
+        // between user-defined pieces only Metaspace knows where the text begins.
+        if (file.AddDummyPrefix && !hasUserDefined)
+            normalizers.Add(new PrependNormalizer { Prepend = Marker });
+        PrependScheme scheme = file.AddDummyPrefix && hasUserDefined ? PrependScheme.First : PrependScheme.Never;
+        bool marksEarly = !splits && scheme == PrependScheme.Never;
+        if (marksEarly)
+            normalizers.Add(new ReplaceNormalizer { Pattern = SplitPattern.Literal(" "), Content = Marker });
         return new Tokenizer(Model(file, vocabulary, unkId))
         {
             Normalizer = normalizers.Count switch
@@ -29,16 +48,21 @@ internal static class SentencePieceConversion
                 1 => normalizers[0],
                 _ => new SequenceNormalizer(normalizers),
             },
-            PreTokenizer = new MetaspacePreTokenizer { PrependScheme = scheme, Split = file.ModelType == 1 },
-            Decoder = file.ByteFallback
-                ? new SequenceDecoder(
-                [
-                    new ReplaceDecoder { Pattern = SplitPattern.Literal(Marker), Content = " " }, new ByteFallbackDecoder(), new FuseDecoder(),
-                    new StripDecoder { Content = " ", Start = file.AddDummyPrefix ? 1 : 0 },
-                ])
-                : new MetaspaceDecoder { PrependScheme = scheme, Split = file.ModelType == 1 },
+            PreTokenizer = marksEarly ? null : new MetaspacePreTokenizer { PrependScheme = scheme, Split = splits },
+            Decoder = Decoder(file, splits),
             AddedTokens = Added(file),
         };
+    }
+
+    private static TokenDecoder Decoder(SentencePieceFile file, bool splits)
+    {
+        if (!file.ByteFallback)
+            return new MetaspaceDecoder { PrependScheme = file.AddDummyPrefix ? PrependScheme.Always : PrependScheme.Never, Split = splits };
+        return new SequenceDecoder(
+        [
+            new ReplaceDecoder { Pattern = SplitPattern.Literal(Marker), Content = " " }, new ByteFallbackDecoder(), new FuseDecoder(),
+            new StripDecoder { Content = " ", Start = file.AddDummyPrefix ? 1 : 0 },
+        ]);
     }
 
     private static AddedVocabulary Added(SentencePieceFile file)
@@ -48,7 +72,7 @@ internal static class SentencePieceConversion
         {
             SentencePieceEntry piece = file.Pieces[id];
             if (piece.Kind is PieceKind.Control or PieceKind.Unknown or PieceKind.UserDefined)
-                tokens.Add(new AddedToken(id, System.Text.Encoding.UTF8.GetString(piece.Piece), Special: piece.Kind != PieceKind.UserDefined));
+                tokens.Add(new AddedToken(id, piece.Text, Special: piece.Kind != PieceKind.UserDefined));
         }
 
         return new AddedVocabulary(tokens);
@@ -56,7 +80,9 @@ internal static class SentencePieceConversion
 
     private static TokenizerModel Model(SentencePieceFile file, Vocabulary vocabulary, int unkId)
     {
-        if (file.ModelType == 1)
+        if (file.Kind == SentencePieceKind.Word)
+            return new MarkedWordModel(vocabulary, unkId, file.ByteFallback);
+        if (file.Kind == SentencePieceKind.Unigram)
         {
             var scores = new double[file.Pieces.Count];
             for (int id = 0; id < scores.Length; id++)
@@ -66,7 +92,7 @@ internal static class SentencePieceConversion
 
         // Every way to make a piece of two others is a merge; the piece with the better score comes first.
         List<(float Score, int Id, int Cut)> merges = [];
-        for (int id = 0; id < file.Pieces.Count; id++)
+        for (int id = 0; id < file.Pieces.Count && file.Kind == SentencePieceKind.Bpe; id++)
         {
             SentencePieceEntry piece = file.Pieces[id];
             if (piece.Kind != PieceKind.Normal)

@@ -2,59 +2,77 @@ using Merganser.Checkpoints.Formats;
 
 namespace Merganser.Tokenizers;
 
-/// <summary>Writes a Unigram pipeline as a SentencePiece model, where that loses nothing.</summary>
+/// <summary>Writes a pipeline as a SentencePiece model, where that loses nothing.</summary>
 internal static class SentencePieceExport
 {
     public static void Write(Tokenizer tokenizer, Stream stream)
     {
-        if (tokenizer.Model is not UnigramModel { UnkId: { } unkId } model)
-            throw new MerganserException("only a Unigram model with an unknown piece can be written as SentencePiece .model");
-        if (tokenizer.PreTokenizer is not MetaspacePreTokenizer { Replacement: "\u2581", Split: true, PrependScheme: not PrependScheme.First } metaspace)
-            throw new MerganserException("a SentencePiece model needs the Metaspace pre-tokenizer with U+2581, split, and prepending always or never");
-        (byte[] charsmap, bool removesSpaces) = Normalization(tokenizer.Normalizer);
+        bool hasUserDefined = tokenizer.AddedTokens.Tokens.Any(token => !token.Special);
+        var text = SentencePiecePreparation.Read(tokenizer, hasUserDefined);
+        TokenizerModel model = tokenizer.Model;
+        Func<string, bool> isByte = model is UnigramModel { ByteFallback: true } or BpeModel { ByteFallback: true } or MarkedWordModel { ByteFallback: true }
+            ? piece => ByteFallbackDecoder.TryReadByte(piece, out _)
+            : _ => false;
+        int unkId = UnknownOf(model);
         List<SentencePieceEntry> pieces = [];
         for (int id = 0; id < model.Vocabulary.IdLimit; id++)
         {
             if (!model.Vocabulary.Contains(id))
                 throw new MerganserException($"the id {id} has no piece; a SentencePiece model cannot have gaps");
-            float score = (float)model.Scores[id];
-            if (score != model.Scores[id])
-                throw new MerganserException($"the score {model.Scores[id]} of the piece {Quoted.Name(model.Vocabulary.GetText(id))} is no 32-bit number; SentencePiece would round it and could choose other pieces");
             PieceKind kind = id == unkId ? PieceKind.Unknown
                 : tokenizer.AddedTokens.TryGet(id, out AddedToken added) ? added.Special ? PieceKind.Control : PieceKind.UserDefined
-                : model.ByteFallback && ByteFallbackDecoder.TryReadByte(model.Vocabulary.GetText(id), out _) ? PieceKind.Byte
+                : isByte(model.Vocabulary.GetText(id)) ? PieceKind.Byte
                 : PieceKind.Normal;
-            pieces.Add(new SentencePieceEntry(model.Vocabulary[id].ToArray(), score, kind));
+            pieces.Add(new SentencePieceEntry(model.Vocabulary[id].ToArray(), model is UnigramModel unigram ? Score(unigram, id) : 0, kind));
         }
 
         foreach (AddedToken token in tokenizer.AddedTokens.Tokens)
         {
-            if (!model.Vocabulary.Contains(token.Id))
-                throw new MerganserException($"the added token {Quoted.Name(token.Content)} is no piece of the model; SentencePiece cannot hold it");
+            // Beyond the model's own ids they follow one another, else the gap has been named above or is here.
+            if (model.Vocabulary.Contains(token.Id))
+                continue;
+            if (token.Id != pieces.Count)
+                throw new MerganserException($"the added token {Quoted.Name(token.Content)} has the id {token.Id}, but the next one is {pieces.Count}; a SentencePiece model cannot have gaps");
+            pieces.Add(new SentencePieceEntry(System.Text.Encoding.UTF8.GetBytes(token.Content), 0, token.Special ? PieceKind.Control : PieceKind.UserDefined));
         }
 
-        SentencePieceFile.Create(pieces, model.ByteFallback, unkId, metaspace.PrependScheme == PrependScheme.Always, removesSpaces, charsmap).Write(stream);
-    }
-
-    private static (byte[] Charsmap, bool RemovesSpaces) Normalization(Normalizer? normalizer)
-    {
-        byte[] charsmap = [];
-        List<Normalizer> steps = normalizer switch
+        var settings = new SentencePieceSettings
         {
-            null => [],
-            SequenceNormalizer sequence => [.. sequence.Normalizers],
-            _ => [normalizer],
+            Kind = text.Splits ? SentencePieceKind.Unigram : model is MarkedWordModel ? SentencePieceKind.Word : SentencePieceKind.Bpe,
+            ByteFallback = pieces.Exists(piece => piece.Kind == PieceKind.Byte),
+            UnkId = unkId,
+            BosId = Control(pieces, "<s>"),
+            EosId = Control(pieces, "</s>"),
+            PadId = Control(pieces, "<pad>"),
+            AddDummyPrefix = text.AddDummyPrefix,
+            RemoveExtraWhitespaces = text.RemoveExtraWhitespaces,
+            Charsmap = text.Charsmap,
         };
-        if (steps.Count > 0 && steps[0] is PrecompiledNormalizer precompiled)
-        {
-            charsmap = precompiled.Charsmap.ToArray();
-            steps.RemoveAt(0);
-        }
-
-        if (steps.Count == 0)
-            return (charsmap, false);
-        if (steps is [StripNormalizer { StripLeft: true, StripRight: true }, ReplaceNormalizer { Pattern: { IsRegex: true, Text: " {2,}" }, Content: " " }])
-            return (charsmap, true);
-        throw new MerganserException("a SentencePiece model can hold only a precompiled table and the removal of extra spaces as normalizer");
+        if (model is BpeModel bpe)
+            SentencePieceMergeScores.Set(pieces, bpe);
+        SentencePieceFile.Create(pieces, settings).Write(stream);
     }
+
+    private static int UnknownOf(TokenizerModel model) => model switch
+    {
+        UnigramModel { UnkId: { } id, FuseUnk: true } => id,
+        MarkedWordModel { UnknownId: { } id } => id,
+        BpeModel { Dropout: > 0 } => throw new MerganserException("a SentencePiece model has no dropout"),
+        BpeModel { IgnoreMerges: true } => throw new MerganserException("a SentencePiece model cannot take a pretoken whole against the merges (ignore_merges)"),
+        BpeModel bpe when bpe.ContinuingSubwordPrefix.Length > 0 || bpe.EndOfWordSuffix.Length > 0 =>
+            throw new MerganserException("a SentencePiece model has no prefix of continuing pieces and no suffix of words"),
+        BpeModel { UnknownId: { } id } bpe when bpe.FuseUnk || (bpe.ByteFallback && !ByteTokens.Find(bpe.Vocabulary).Contains(-1)) => id,
+        UnigramModel or BpeModel => throw new MerganserException("a SentencePiece model needs an unknown piece (unk_id, unk_token) and joins neighbouring unknown characters (fuse_unk)"),
+        _ => throw new MerganserException("only a Unigram, BPE or SentencePiece word model can be written as SentencePiece .model"),
+    };
+
+    private static float Score(UnigramModel model, int id)
+    {
+        float score = (float)model.Scores[id];
+        return score == model.Scores[id]
+            ? score
+            : throw new MerganserException($"the score {model.Scores[id]} of the piece {Quoted.Name(model.Vocabulary.GetText(id))} is no 32-bit number; SentencePiece would round it and could choose other pieces");
+    }
+
+    private static int Control(List<SentencePieceEntry> pieces, string name) => pieces.FindIndex(piece => piece.Kind == PieceKind.Control && piece.Text == name);
 }

@@ -1,3 +1,5 @@
+using Merganser.Checkpoints.Formats;
+
 namespace Merganser.Tokenizers;
 
 /// <summary>Text as a SentencePiece model sees it: normalised bytes and the source offset of each, one more at the end.</summary>

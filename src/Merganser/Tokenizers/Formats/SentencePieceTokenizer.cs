@@ -1,3 +1,5 @@
+using Merganser.Checkpoints.Formats;
+
 namespace Merganser.Tokenizers;
 
 /// <summary>One piece of an encoded text.</summary>
@@ -8,8 +10,9 @@ namespace Merganser.Tokenizers;
 public readonly record struct SentencePieceToken(int Id, string Piece, int Start, int End);
 
 /// <summary>
-/// A SentencePiece model with SentencePiece's own rules (Kudo and Richardson, arXiv 1808.06226): its normalisation, its byte
-/// offsets, float arithmetic, n-best. <see cref="ToTokenizer"/> gives the same vocabulary as a pipeline. Immutable.
+/// A SentencePiece model with SentencePiece's own rules (Kudo and Richardson, arXiv 1808.06226): unigram, BPE, word and
+/// character models, its normalisation, its byte offsets, float arithmetic, n-best. <see cref="ToTokenizer"/> gives the same
+/// vocabulary as a pipeline. Immutable.
 /// </summary>
 public sealed class SentencePieceTokenizer
 {
@@ -21,8 +24,6 @@ public sealed class SentencePieceTokenizer
     internal SentencePieceTokenizer(SentencePieceFile file, string path)
     {
         _file = file;
-        if (file.ModelType is < 1 or > 2)
-            throw new MerganserException($"{path}: model type {file.ModelType} (1 unigram, 2 BPE, 3 word, 4 char): only unigram and BPE are supported");
         if ((uint)file.UnkId >= (uint)file.Pieces.Count || file.Pieces[file.UnkId].Kind != PieceKind.Unknown)
         {
             int found = file.Pieces.FindIndex(piece => piece.Kind == PieceKind.Unknown);
@@ -47,7 +48,7 @@ public sealed class SentencePieceTokenizer
                 userDefined.Add(piece.Piece, id);
                 hasUserDefined = true;
             }
-            else if (piece.Kind == PieceKind.Byte && ByteFallbackDecoder.TryReadByte(System.Text.Encoding.UTF8.GetString(piece.Piece), out byte value))
+            else if (piece.Kind == PieceKind.Byte && ByteFallbackDecoder.TryReadByte(piece.Text, out byte value))
             {
                 _byteIds[value] = id;
             }
@@ -66,7 +67,13 @@ public sealed class SentencePieceTokenizer
             throw new MerganserException($"{path}: uses byte fallback, but has not all 256 byte pieces");
         DoubleArrayTrie? userTrie = hasUserDefined ? userDefined.Build() : null;
         _normalizer = new SentencePieceNormalizer(file, userTrie, path);
-        _segmenter = file.ModelType == 1 ? new SentencePieceUnigram(file, UnkId) : new SentencePieceBpe(file, UnkId, Vocabulary, userTrie);
+        _segmenter = file.Kind switch
+        {
+            SentencePieceKind.Unigram => new SentencePieceUnigram(file, UnkId),
+            SentencePieceKind.Bpe => new SentencePieceBpe(file, UnkId, Vocabulary, userTrie),
+            SentencePieceKind.Word => new SentencePieceWords(file, UnkId, Vocabulary),
+            _ => new SentencePieceCharacters(file, UnkId, Vocabulary, userTrie),
+        };
     }
 
     /// <summary>The pieces by id.</summary>
@@ -118,7 +125,7 @@ public sealed class SentencePieceTokenizer
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 1024);
         if (_segmenter is not SentencePieceUnigram unigram)
-            throw new MerganserException("n-best segmentations need a unigram model; this is a BPE model");
+            throw new MerganserException($"n-best segmentations need a unigram model; this is a {_file.Kind} model");
         SentencePieceText normalized = _normalizer.Normalize(Utf8Of(text));
         byte[] bytes = [.. normalized.Bytes];
         return [.. unigram.NBest(bytes, count).Select(path => ToTokens(normalized, bytes, path).Select(token => token.Id).ToArray())];
@@ -138,7 +145,7 @@ public sealed class SentencePieceTokenizer
             SentencePieceEntry entry = _file.Pieces[id];
             if (entry.Kind == PieceKind.Byte)
             {
-                ByteFallbackDecoder.TryReadByte(System.Text.Encoding.UTF8.GetString(entry.Piece), out byte value);
+                ByteFallbackDecoder.TryReadByte(entry.Text, out byte value);
                 run.Add(value);
                 continue;
             }
@@ -154,7 +161,11 @@ public sealed class SentencePieceTokenizer
 
             ReadOnlySpan<byte> piece = entry.Piece;
             if (dropsMarker && output.Count == 0 && piece.StartsWith(SentencePieceNormalizer.Marker))
+            {
                 piece = piece[SentencePieceNormalizer.Marker.Length..];
+                dropsMarker = _file.RemoveExtraWhitespaces; // else only the one that was put before the text
+            }
+
             while (!piece.IsEmpty)
             {
                 bool isMarker = piece.StartsWith(SentencePieceNormalizer.Marker);
@@ -167,7 +178,14 @@ public sealed class SentencePieceTokenizer
         return System.Text.Encoding.UTF8.GetString([.. output]);
     }
 
-    /// <summary>The same vocabulary as a tokenizer.json pipeline; ids are kept.</summary>
+    /// <summary>The same vocabulary as a pipeline with the same ids.</summary>
+    /// <remarks>
+    /// What differs is what a pipeline has other rules for. Control pieces in the text are found as special tokens; a unigram
+    /// pipeline has them among its pieces even with <see cref="SpecialTokenPolicy.AsText"/>. A table of replacements acts on
+    /// whole grapheme clusters. User-defined pieces become added tokens, and the text between them is normalised piece by piece:
+    /// a marker before the text is missing where a user-defined piece begins it, a space that begins it may count as that
+    /// marker, and spaces that end it stay. The pipeline of a word model can be saved as <c>.model</c> only.
+    /// </remarks>
     /// <exception cref="MerganserException">The pipeline cannot express a setting of the model.</exception>
     public Tokenizer ToTokenizer() => SentencePieceConversion.ToTokenizer(_file, Vocabulary, UnkId);
 

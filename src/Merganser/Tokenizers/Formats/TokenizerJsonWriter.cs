@@ -147,6 +147,8 @@ internal static class TokenizerJsonWriter
                 WriteVocabulary(json, model.Vocabulary, added);
                 json.WriteString("unk_token", wordLevel.UnkToken);
                 break;
+            case MarkedWordModel:
+                throw new MerganserException("a SentencePiece word model joins neighbouring unknown words into one token, which no model of tokenizer.json does; save it as .model");
             default:
                 throw new MerganserException($"a model of the class {model.GetType().Name} cannot be written to tokenizer.json");
         }

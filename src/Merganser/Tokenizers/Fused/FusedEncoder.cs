@@ -12,7 +12,7 @@ namespace Merganser.Tokenizers;
 internal abstract class FusedEncoder
 {
     private readonly WordCache _cache = new();
-    private readonly TokenBuffer _scratch = new(tracksOffsets: true);
+    private readonly TokenBuffer _scratch = new(tracksOffsets: true) { PretokenEnds = [] };
 
     /// <summary>How the words of this encoder relate to pretokens.</summary>
     public abstract PretokenTracking Pretokens { get; }
@@ -29,7 +29,7 @@ internal abstract class FusedEncoder
 
     /// <summary>Encodes a word that is not remembered; ranges are bytes inside the word, whole characters.</summary>
     /// <param name="word">The bytes of the word as they are in the text.</param>
-    /// <param name="tokens">An empty buffer with offsets.</param>
+    /// <param name="tokens">An empty buffer with offsets; where words hold pretokens the ends of these are written, too.</param>
     protected abstract void EncodeWord(ReadOnlySpan<byte> word, TokenBuffer tokens);
 
     /// <summary>Appends the tokens of words that lie one behind the other.</summary>
@@ -51,6 +51,7 @@ internal abstract class FusedEncoder
     {
         ReadOnlySpan<byte> word = text[start..end];
         _scratch.Clear();
+        _scratch.PretokenEnds!.Clear();
         if (word.Length <= WordCache.ShortLimit)
         {
             Vector128<byte> key = WordCache.Key(word);
@@ -62,7 +63,12 @@ internal abstract class FusedEncoder
                 ReadOnlySpan<int> packed = slot.Count > WordCache.InlineLimit ? _cache.Pooled(slot) : MemoryMarshal.CreateReadOnlySpan(ref slot.First, slot.Count);
                 int origin = textStart + start;
                 foreach (int token in packed)
+                {
                     tokens.Add(token & WordCache.IdMask, origin + ((token >>> 24) & 15), origin + (token >>> 28));
+                    if ((token & WordCache.EndsPretoken) != 0)
+                        tokens.PretokenEnds?.Add(tokens.Count);
+                }
+
                 return;
             }
 
@@ -91,6 +97,12 @@ internal abstract class FusedEncoder
         {
             tokens.AddRange(_scratch.Ids);
             return;
+        }
+
+        if (tokens.PretokenEnds is { } pretokens)
+        {
+            foreach (int end in _scratch.PretokenEnds!)
+                pretokens.Add(tokens.Count + end);
         }
 
         tokens.Reserve(_scratch.Count);
@@ -152,7 +164,8 @@ internal abstract class FusedEncoder
         int lastLoad = text.Length - 16;
         Vector128<int> idMask = Vector128.Create(WordCache.IdMask);
         Vector128<int> nibble = Vector128.Create(15);
-        List<int>? pretokenEnds = Pretokens == PretokenTracking.EachWord ? tokens.PretokenEnds : null;
+        List<int>? wordEnds = Pretokens == PretokenTracking.EachWord ? tokens.PretokenEnds : null;
+        List<int>? markedEnds = Pretokens == PretokenTracking.InsideWords ? tokens.PretokenEnds : null;
         int start = from;
         for (int i = 0; i < ends.Length; i++)
         {
@@ -174,17 +187,28 @@ internal abstract class FusedEncoder
                     (((packed >>> 24) & nibble) + origin).StoreUnsafe(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(tokens.StartRoom), count));
                     ((packed >>> 28) + origin).StoreUnsafe(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(tokens.EndRoom), count));
                     tokens.Count = count + slot.Count;
-                    pretokenEnds?.Add(tokens.Count);
+                    wordEnds?.Add(tokens.Count);
+                    if (markedEnds is not null)
+                        AddMarkedEnds(packed, slot.Count, count, markedEnds);
                     start = end;
                     continue;
                 }
             }
 
             AppendWord(text, start, end, textStart, tokens);
-            pretokenEnds?.Add(tokens.Count);
+            wordEnds?.Add(tokens.Count);
             slots = ref _cache.FirstSlot;
             shift = _cache.Shift;
             start = end;
+        }
+    }
+
+    private static void AddMarkedEnds(Vector128<int> packed, int slotCount, int count, List<int> ends)
+    {
+        for (int i = 0; i < slotCount; i++)
+        {
+            if ((packed.GetElement(i) & WordCache.EndsPretoken) != 0)
+                ends.Add(count + i + 1);
         }
     }
 }
@@ -192,11 +216,14 @@ internal abstract class FusedEncoder
 /// <summary>What the words of a fused encoder say of pretokens.</summary>
 internal enum PretokenTracking
 {
-    /// <summary>Nothing: a word may hold several pretokens.</summary>
+    /// <summary>Nothing.</summary>
     None,
 
     /// <summary>Each word is a pretoken; their ends are written to <see cref="TokenBuffer.PretokenEnds"/>.</summary>
     EachWord,
+
+    /// <summary>A word holds any number of pretokens, each of at least one token; their ends are written to <see cref="TokenBuffer.PretokenEnds"/>.</summary>
+    InsideWords,
 
     /// <summary>A whole piece of text is one pretoken.</summary>
     WholePiece,

@@ -13,7 +13,7 @@ internal sealed class PipelineEncoder(PipelinePlan plan) : FusedEncoder
     private readonly PreTokenizedText _pieces = new();
     private readonly int[] _ends = new int[1024];
 
-    public override PretokenTracking Pretokens => plan.IsWholeText ? PretokenTracking.WholePiece : PretokenTracking.None;
+    public override PretokenTracking Pretokens => plan.Pretokens;
 
     public override void Encode(ReadOnlySpan<byte> text, int textStart, TokenBuffer tokens)
     {
@@ -61,6 +61,8 @@ internal sealed class PipelineEncoder(PipelinePlan plan) : FusedEncoder
             Span<int> ends = tokens.MutableEnds;
             for (int token = first; token < starts.Length; token++)
                 (starts[token], ends[token]) = _pieces.OriginalRange(piece, starts[token], ends[token]);
+            if (plan.Pretokens == PretokenTracking.InsideWords)
+                tokens.PretokenEnds?.Add(tokens.Count);
         }
     }
 

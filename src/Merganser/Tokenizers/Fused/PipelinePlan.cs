@@ -28,8 +28,8 @@ internal sealed class PipelinePlan : FusedPlan
     /// <summary>Whether the first word of a piece is normalised otherwise than the rest (a marker is put before it).</summary>
     public bool IsFirstSpecial { get; private init; }
 
-    /// <summary>Whether a piece of text is one pretoken.</summary>
-    public bool IsWholeText { get; private init; }
+    /// <summary>How words relate to pretokens.</summary>
+    public PretokenTracking Pretokens { get; private init; }
 
     /// <summary>Whether a character joins the separator beside it into one cluster, which the normalizer may treat as a whole.</summary>
     public bool MindsClusters { get; private init; }
@@ -72,6 +72,8 @@ internal sealed class PipelinePlan : FusedPlan
         {
             InnerNormalizer = normalizer,
             MindsClusters = !OnlyBert(normalizer),
+            // BPE without an unknown token may give no token at all for a pretoken, and then there is none that could end it.
+            Pretokens = model is BpeModel ? PretokenTracking.None : PretokenTracking.InsideWords,
         };
     }
 
@@ -97,7 +99,7 @@ internal sealed class PipelinePlan : FusedPlan
         if (preTokenizer is not (null or SplitPreTokenizer { Pattern: { IsRegex: false, Text: " " } }))
             return null;
         int[] byteIds = ByteTokens.Find(model.Vocabulary);
-        int unknown = model.UnkToken is not null && model.Vocabulary.TryGetId(model.UnkToken, out int id) ? id : -1;
+        int unknown = model.UnknownId ?? -1;
         for (int rank = 0; rank < model.Merges.Count; rank++)
         {
             (int left, int right, _) = model.Merges[rank];
@@ -116,7 +118,7 @@ internal sealed class PipelinePlan : FusedPlan
         {
             InnerNormalizer = inner,
             IsFirstSpecial = isFirstSpecial,
-            IsWholeText = true,
+            Pretokens = PretokenTracking.WholePiece,
         };
     }
 

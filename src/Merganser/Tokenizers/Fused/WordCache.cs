@@ -6,8 +6,8 @@ namespace Merganser.Tokenizers;
 
 /// <summary>
 /// Remembers the tokens of words (any bytes that are always encoded alike) on one thread. Words of up to 15 bytes are
-/// compared as one 128-bit value with the length in the last byte; a token is its id and, in the upper byte, where it begins
-/// and ends. Two slots per place, the one used last first. When the memory for long entries is full everything is forgotten.
+/// compared as one 128-bit value with the length in the last byte; a token is its id, whether a pretoken ends with it and, in
+/// the upper byte, where it begins and ends. Two slots per place, the one used last first. When the memory for long entries is full everything is forgotten.
 /// </summary>
 internal sealed class WordCache
 {
@@ -21,7 +21,13 @@ internal sealed class WordCache
     public const int InlineLimit = 3;
 
     /// <summary>Masks the id out of a packed token.</summary>
-    public const int IdMask = 0xFFFFFF;
+    public const int IdMask = 0x7FFFFF;
+
+    /// <summary>In a packed token: it is the last of its pretoken.</summary>
+    public const int EndsPretoken = 0x800000;
+
+    /// <summary>Ids from here on cannot be packed.</summary>
+    public const int IdLimit = IdMask + 1;
 
     private const int FirstPlaceBits = 11;
     private const int LastPlaceBits = 15;
@@ -101,12 +107,16 @@ internal sealed class WordCache
             slot.First = count > 0 ? Pack(tokens, 0) : 0;
             slot.Second = count > 1 ? Pack(tokens, 1) : 0;
             slot.Third = count > 2 ? Pack(tokens, 2) : 0;
+            foreach (int end in Ends(tokens))
+                Unsafe.Add(ref slot.First, end - 1) |= EndsPretoken;
         }
         else
         {
             slot.First = Allocate(count);
             for (int i = 0; i < count; i++)
                 _pool[slot.First + i] = Pack(tokens, i);
+            foreach (int end in Ends(tokens))
+                _pool[slot.First + end - 1] |= EndsPretoken;
         }
 
         Insert(slot);
@@ -123,7 +133,12 @@ internal sealed class WordCache
         ReadOnlySpan<int> pool = _pool.AsSpan(slot.Tokens, 2 * slot.Count);
         tokens.Reserve(slot.Count);
         for (int i = 0; i < pool.Length; i += 2)
-            tokens.Add(pool[i], start + (pool[i + 1] & 0xFFFF), start + (pool[i + 1] >> 16));
+        {
+            tokens.Add(pool[i] & IdMask, start + (pool[i + 1] & 0xFFFF), start + (pool[i + 1] >> 16));
+            if ((pool[i] & EndsPretoken) != 0)
+                tokens.PretokenEnds?.Add(tokens.Count);
+        }
+
         return true;
     }
 
@@ -140,6 +155,8 @@ internal sealed class WordCache
             _pool[pool + (2 * i) + 1] = tokens.Starts[i] | (tokens.Ends[i] << 16);
         }
 
+        foreach (int end in Ends(tokens))
+            _pool[pool + (2 * (end - 1))] |= EndsPretoken;
         _longSlots[hash >> (64 - LongBits)] = new LongSlot { Hash = hash, Bytes = _bytesUsed, Length = word.Length, Tokens = pool, Count = tokens.Count };
         _bytesUsed += word.Length;
     }
@@ -164,6 +181,8 @@ internal sealed class WordCache
                 Insert(old[i]);
         }
     }
+
+    private static ReadOnlySpan<int> Ends(TokenBuffer tokens) => CollectionsMarshal.AsSpan(tokens.PretokenEnds);
 
     private static int Pack(TokenBuffer tokens, int i) => tokens.Ids[i] | (tokens.Starts[i] << 24) | (tokens.Ends[i] << 28);
 

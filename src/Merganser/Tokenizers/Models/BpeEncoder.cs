@@ -12,7 +12,7 @@ internal sealed class BpeEncoder : ModelEncoder
     private readonly byte[] _suffix;
     private readonly int[] _byteIds;
     private readonly int[] _charIds; // -2 not looked up yet, -1 not in the vocabulary
-    private readonly int _unknown = -1;
+    private readonly int _unknown;
     private int[] _ids = new int[64];
     private int[] _lengths = new int[64];
     private byte[] _symbol = new byte[16];
@@ -28,8 +28,7 @@ internal sealed class BpeEncoder : ModelEncoder
         _byteIds = model.ByteFallback ? ByteTokens.Find(_vocabulary) : [];
         _charIds = new int[TableLimit];
         Array.Fill(_charIds, -2);
-        if (model.UnkToken is not null && _vocabulary.TryGetId(model.UnkToken, out int id))
-            _unknown = id;
+        _unknown = model.UnknownId ?? -1;
     }
 
     public override void Encode(ReadOnlySpan<byte> pretoken, TokenBuffer tokens)

@@ -26,6 +26,12 @@ public sealed class BpeModel : TokenizerModel
     /// <inheritdoc/>
     public override Vocabulary Vocabulary { get; }
 
+    /// <inheritdoc/>
+    public override string Type => "BPE";
+
+    /// <inheritdoc/>
+    public override int? UnknownId => IdOf(UnkToken);
+
     /// <summary>The merges by rank.</summary>
     public MergeTable Merges { get; }
 

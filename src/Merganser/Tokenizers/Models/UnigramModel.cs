@@ -42,6 +42,12 @@ public sealed class UnigramModel : TokenizerModel
     /// <inheritdoc/>
     public override Vocabulary Vocabulary { get; }
 
+    /// <inheritdoc/>
+    public override string Type => "Unigram";
+
+    /// <inheritdoc/>
+    public override int? UnknownId => UnkId;
+
     /// <summary>The scores by id.</summary>
     public ReadOnlySpan<double> Scores => _scores;
 

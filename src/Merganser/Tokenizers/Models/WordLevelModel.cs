@@ -13,6 +13,12 @@ public sealed class WordLevelModel : TokenizerModel
     /// <inheritdoc/>
     public override Vocabulary Vocabulary { get; }
 
+    /// <inheritdoc/>
+    public override string Type => "WordLevel";
+
+    /// <inheritdoc/>
+    public override int? UnknownId => IdOf(UnkToken);
+
     /// <summary>What stands for a pretoken that is not in the vocabulary.</summary>
     public string UnkToken { get; init; } = "<unk>";
 
@@ -21,7 +27,7 @@ public sealed class WordLevelModel : TokenizerModel
 
     private sealed class Encoder(WordLevelModel model) : ModelEncoder
     {
-        private readonly int _unknown = model.Vocabulary.TryGetId(model.UnkToken, out int id) ? id : -1;
+        private readonly int _unknown = model.UnknownId ?? -1;
 
         public override void Encode(ReadOnlySpan<byte> pretoken, TokenBuffer tokens)
         {

@@ -29,7 +29,7 @@ internal sealed class WordPieceTries
 internal sealed class WordPieceEncoder(WordPieceModel model) : ModelEncoder
 {
     private readonly WordPieceTries _tries = model.Tries;
-    private readonly int _unknown = model.Vocabulary.TryGetId(model.UnkToken, out int id) ? id : -1;
+    private readonly int _unknown = model.UnknownId ?? -1;
 
     public override void Encode(ReadOnlySpan<byte> pretoken, TokenBuffer tokens)
     {

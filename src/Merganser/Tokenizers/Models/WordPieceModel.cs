@@ -20,6 +20,12 @@ public sealed class WordPieceModel : TokenizerModel
     /// <inheritdoc/>
     public override Vocabulary Vocabulary { get; }
 
+    /// <inheritdoc/>
+    public override string Type => "WordPiece";
+
+    /// <inheritdoc/>
+    public override int? UnknownId => IdOf(UnkToken);
+
     /// <summary>What stands for a pretoken that cannot be covered.</summary>
     public string UnkToken { get; init; } = "[UNK]";
 

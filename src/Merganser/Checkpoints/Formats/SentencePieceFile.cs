@@ -1,22 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using Merganser.Checkpoints;
 
-namespace Merganser.Tokenizers;
-
-/// <summary>The kinds of pieces of a SentencePiece model.</summary>
-internal enum PieceKind
-{
-    Normal = 1,
-    Unknown = 2,
-    Control = 3,
-    UserDefined = 4,
-    Unused = 5,
-    Byte = 6,
-}
-
-/// <summary>One piece; what was read keeps its message, so that it is written as it was.</summary>
-internal readonly record struct SentencePieceEntry(byte[] Piece, float Score, PieceKind Kind, byte[]? Raw = null);
+namespace Merganser.Checkpoints.Formats;
 
 /// <summary>
 /// A SentencePiece <c>.model</c>: a protocol buffer. Pieces are field 1 {1 piece, 2 score, 3 kind}, the trainer's settings
@@ -29,7 +14,7 @@ internal sealed class SentencePieceFile
 
     public List<SentencePieceEntry> Pieces { get; } = [];
 
-    public int ModelType { get; private set; } = 1;
+    public SentencePieceKind Kind { get; private set; } = SentencePieceKind.Unigram;
 
     public bool TreatWhitespaceAsSuffix { get; private set; }
 
@@ -114,19 +99,19 @@ internal sealed class SentencePieceFile
     }
 
     /// <summary>A file for pieces that come from elsewhere.</summary>
-    public static SentencePieceFile Create(IEnumerable<SentencePieceEntry> pieces, bool byteFallback, int unkId, bool addDummyPrefix, bool removeExtraWhitespaces, ReadOnlySpan<byte> charsmap)
+    public static SentencePieceFile Create(IEnumerable<SentencePieceEntry> pieces, SentencePieceSettings settings)
     {
         var trainer = new ArrayBufferWriter<byte>();
-        ProtobufWriter.Varint(trainer, 3, 1);
-        ProtobufWriter.Varint(trainer, 35, byteFallback ? 1ul : 0);
-        ProtobufWriter.Varint(trainer, 40, (ulong)(long)unkId);
-        ProtobufWriter.Varint(trainer, 41, ulong.MaxValue); // -1: none that the encoder would put in
-        ProtobufWriter.Varint(trainer, 42, ulong.MaxValue);
-        ProtobufWriter.Varint(trainer, 43, ulong.MaxValue);
+        ProtobufWriter.Varint(trainer, 3, (ulong)settings.Kind);
+        ProtobufWriter.Varint(trainer, 35, settings.ByteFallback ? 1ul : 0);
+        ProtobufWriter.Varint(trainer, 40, (ulong)(long)settings.UnkId);
+        ProtobufWriter.Varint(trainer, 41, (ulong)(long)settings.BosId);
+        ProtobufWriter.Varint(trainer, 42, (ulong)(long)settings.EosId);
+        ProtobufWriter.Varint(trainer, 43, (ulong)(long)settings.PadId);
         var normalizer = new ArrayBufferWriter<byte>();
-        ProtobufWriter.Bytes(normalizer, 2, charsmap);
-        ProtobufWriter.Varint(normalizer, 3, addDummyPrefix ? 1ul : 0);
-        ProtobufWriter.Varint(normalizer, 4, removeExtraWhitespaces ? 1ul : 0);
+        ProtobufWriter.Bytes(normalizer, 2, settings.Charsmap);
+        ProtobufWriter.Varint(normalizer, 3, settings.AddDummyPrefix ? 1ul : 0);
+        ProtobufWriter.Varint(normalizer, 4, settings.RemoveExtraWhitespaces ? 1ul : 0);
         ProtobufWriter.Varint(normalizer, 5, 1);
         var rest = new ArrayBufferWriter<byte>();
         ProtobufWriter.Bytes(rest, 2, trainer.WrittenSpan);
@@ -172,7 +157,7 @@ internal sealed class SentencePieceFile
             switch (fields.Number)
             {
                 case 3:
-                    ModelType = value;
+                    Kind = value is >= 1 and <= 4 ? (SentencePieceKind)value : throw ProtobufReader.Bad(path, $"model type {value} (1 unigram, 2 BPE, 3 word and 4 char are known)");
                     break;
                 case 24:
                     TreatWhitespaceAsSuffix = value != 0;
