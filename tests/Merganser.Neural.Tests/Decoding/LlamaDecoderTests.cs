@@ -55,7 +55,7 @@ public sealed class LlamaDecoderTests
         using var stepwise = new LlamaDecoder(model, new DecoderOptions { Threads = 1, Weights = format, PrefillFrom = int.MaxValue });
         using var whole = new LlamaDecoder(model, new DecoderOptions { Threads = 1, Weights = format });
         double tolerance = format == WeightFormat.Float32 ? 1e-4 : 2e-2;
-        foreach (Range part in (ReadOnlySpan<Range>)[..12, 12..14, 14..30, 30..])
+        foreach (Range part in (ReadOnlySpan<Range>)[0..12, 12..14, 14..30, 30..40])
             DecoderCases.Close(stepwise.Prefill(ids[part]), whole.Prefill(ids[part]), tolerance, $"{part}");
         DecoderCases.Close(stepwise.Step(7), whole.Step(7), tolerance, "the step behind them");
     }
