@@ -36,17 +36,23 @@ public sealed unsafe class LlamaDecoder : IStepDecoder
     /// <summary>Packs the weights of a model.</summary>
     /// <exception cref="MerganserException">The activation of the configuration is unknown.</exception>
     public LlamaDecoder(LlamaModel model, DecoderOptions? options = null)
+        : this(model, options ?? new DecoderOptions(), null)
+    {
+    }
+
+    /// <summary>A decoder over weights that others use as well, or that are packed now.</summary>
+    internal LlamaDecoder(LlamaModel model, DecoderOptions options, PackedLlama? packed)
     {
         ArgumentNullException.ThrowIfNull(model);
-        _options = options ?? new DecoderOptions();
-        ArgumentOutOfRangeException.ThrowIfNegative(_options.Threads);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Threads);
+        _options = options;
         int members = _options.Threads == 0 ? Environment.ProcessorCount : _options.Threads;
         (_model, _shape) = (model, model.Shape);
-        WeightFormat format = _options.Weights;
         GateActivation activation = GateActivation.Of(model.Config);
         int width = _shape.Width, queries = _shape.Heads * _shape.HeadDim, keys = _shape.KeyHeads * _shape.HeadDim, all = queries + (2 * keys);
-        _packed = new PackedLlama(model, format);
-        _cache = new DecoderCache(_shape.Layers, _shape.KeyHeads, _shape.HeadDim, _options.HalfCache ?? format != WeightFormat.Float32);
+        _packed = packed?.Share() ?? new PackedLlama(model, options.Weights);
+        WeightFormat format = _packed.Format;
+        _cache = new DecoderCache(_shape.Layers, _shape.KeyHeads, _shape.HeadDim, options.HalfCache ?? options.Weights is WeightFormat.BFloat16 or WeightFormat.Int8);
         _memory = new PackedWeights(MatrixInput.Size(width) + MatrixInput.Size(queries) + MatrixInput.Size(_shape.Intermediate)
             + AttentionWork.Size(_shape.Heads, _shape.HeadDim, members)
             + (sizeof(float) * ((2L * width) + all + model.VocabularySize)) + (4 * PackedWeights.Alignment));
@@ -80,6 +86,9 @@ public sealed unsafe class LlamaDecoder : IStepDecoder
 
     /// <inheritdoc/>
     public int VocabularySize => _packed.VocabularySize;
+
+    /// <summary>How the matrices are stored.</summary>
+    public WeightFormat Weights => _packed.Format;
 
     /// <summary>The number of threads.</summary>
     public int Threads => _team.Members;

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Merganser.Neural.Models;
 using TorchSharp;
@@ -25,16 +26,23 @@ internal sealed record PackedLayer(PackedMatrix QueryKeyValue, PackedMatrix Outp
     public float[]? DownBias { get; init; }
 }
 
-/// <summary>A copy of a Llama-family model for one-token steps: matrices that multiply the same vector joined, all in one block of packed memory.</summary>
+/// <summary>
+/// A copy of a Llama-family model for one-token steps: matrices that multiply the same vector joined, all in one block of packed memory.
+/// Several decoders may share it; the last one to dispose it frees it.
+/// </summary>
 internal sealed class PackedLlama : IDisposable
 {
     private const int RowsAtOnce = 256;
 
     private readonly ModelParameters _parameters;
     private readonly PackedWeights _memory;
+    private int _owners = 1;
 
-    public PackedLlama(LlamaModel model, WeightFormat format)
+    /// <param name="model">The model.</param>
+    /// <param name="wish">The format, or null for the smallest that loses nothing.</param>
+    public PackedLlama(LlamaModel model, WeightFormat? wish)
     {
+        WeightFormat format = wish ?? (HoldsOnlyBFloat16(model.Parameters) ? WeightFormat.BFloat16 : WeightFormat.Float32);
         (Shape, Format, VocabularySize, _parameters) = (model.Shape, format, model.VocabularySize, model.Parameters);
         int width = Shape.Width, queries = Shape.Heads * Shape.HeadDim, keys = Shape.KeyHeads * Shape.HeadDim;
         bool isTied = _parameters["lm_head.weight"].IsTied && format != WeightFormat.Int8;
@@ -48,7 +56,7 @@ internal sealed class PackedLlama : IDisposable
             Layers = new PackedLayer[Shape.Layers];
             for (int i = 0; i < Layers.Length; i++)
                 Layers[i] = Layer($"model.layers.{i}");
-            Norm = Vector("model.norm.weight");
+            Norm = Floats("model.norm.weight");
             Head = Pack(["lm_head"], [VocabularySize], width, format);
             Embedding = isTied ? Head : Pack(["model.embed_tokens"], [VocabularySize], width, embedding);
         }
@@ -85,8 +93,19 @@ internal sealed class PackedLlama : IDisposable
         }
     }
 
+    /// <summary>One more owner.</summary>
+    public PackedLlama Share()
+    {
+        Interlocked.Increment(ref _owners);
+        return this;
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        if (Interlocked.Decrement(ref _owners) == 0)
+            _memory.Dispose();
+    }
 
     private PackedLayer Layer(string name)
     {
@@ -99,10 +118,10 @@ internal sealed class PackedLlama : IDisposable
         PackedMatrix down = Pack([$"{mlp}.down_proj"], [width], Shape.Intermediate, Format);
         return new PackedLayer(queryKeyValue, output, gateUp, down)
         {
-            Before = Vector($"{name}.input_layernorm.weight"),
-            Between = Vector($"{name}.post_attention_layernorm.weight"),
-            QueryNorm = Shape.HeadNorm ? Vector($"{attention}.q_norm.weight") : null,
-            KeyNorm = Shape.HeadNorm ? Vector($"{attention}.k_norm.weight") : null,
+            Before = Floats($"{name}.input_layernorm.weight"),
+            Between = Floats($"{name}.post_attention_layernorm.weight"),
+            QueryNorm = Shape.HeadNorm ? Floats($"{attention}.q_norm.weight") : null,
+            KeyNorm = Shape.HeadNorm ? Floats($"{attention}.k_norm.weight") : null,
             QueryKeyValueBias = Shape.QkvBias ? Biases(inputs) : null,
             OutputBias = Shape.OutputBias ? Biases([$"{attention}.o_proj"]) : null,
             GateUpBias = Shape.MlpBias ? Biases(gates) : null,
@@ -130,13 +149,46 @@ internal sealed class PackedLlama : IDisposable
         return packed;
     }
 
-    private float[] Vector(string name)
+    /// <summary>Whether every matrix, whatever type it is held in, is the same after rounding to bfloat16.</summary>
+    private static bool HoldsOnlyBFloat16(ModelParameters parameters)
+    {
+        using IDisposable quiet = no_grad();
+        foreach (ModelParameter parameter in parameters.All)
+        {
+            if (parameter.Shape.Length != 2 || parameter.IsTied || parameter.Value.dtype == ScalarType.BFloat16)
+                continue;
+            long rows = parameter.Shape[0];
+            for (long row = 0; row < rows; row += RowsAtOnce)
+            {
+                using DisposeScope scope = NewDisposeScope();
+                ReadOnlySpan<uint> words = MemoryMarshal.Cast<float, uint>(Floats(parameter.Value.narrow(0, row, Math.Min(RowsAtOnce, rows - row))));
+                if (!FitBFloat16(words))
+                    return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool FitBFloat16(ReadOnlySpan<uint> words)
+    {
+        Vector<uint> lost = default;
+        ReadOnlySpan<Vector<uint>> vectors = MemoryMarshal.Cast<uint, Vector<uint>>(words);
+        foreach (Vector<uint> vector in vectors)
+            lost |= vector;
+        uint rest = 0;
+        foreach (uint word in words[(vectors.Length * Vector<uint>.Count)..])
+            rest |= word;
+        return ((rest & ~BFloat16Kernel.OddMask) == 0) && (lost & new Vector<uint>(~BFloat16Kernel.OddMask)) == Vector<uint>.Zero;
+    }
+
+    private float[] Floats(string name)
     {
         using DisposeScope scope = NewDisposeScope();
         return Floats(_parameters[name].Value).ToArray();
     }
 
-    private float[] Biases(string[] names) => [.. names.SelectMany(name => Vector($"{name}.bias"))];
+    private float[] Biases(string[] names) => [.. names.SelectMany(name => Floats($"{name}.bias"))];
 
     /// <summary>The elements as floats in the processor's memory; valid as long as the tensor and the scope.</summary>
     internal static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.detach().to(ScalarType.Float32).cpu().contiguous().bytes);
