@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using Merganser.Neural.Decoding;
+using Merganser.Neural.Decoding.Cpu;
+using Merganser.Neural.Models;
+using static TorchSharp.torch;
+
+namespace Merganser.Neural.Bench;
+
+/// <summary>Prefill through the model and decoding step by step, greedy, behind a prompt.</summary>
+internal static class OwnSpeed
+{
+    public static IEnumerable<SpeedRow> Measure(ModelShape shape, string work, string format, IEnumerable<int> threads)
+    {
+        WeightFormat weights = DecoderOptions.ParseFormat(format)!.Value;
+        ScalarType type = weights == WeightFormat.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
+        using LlamaModel model = PretrainedModel.Load<LlamaModel>(shape.Folder(work), new ModelOptions { DType = type });
+        int[] prompt = [.. Enumerable.Range(0, shape.Prompt).Select(i => i * 7919 % shape.Vocabulary)];
+        foreach (int count in threads)
+        {
+            using var decoder = new LlamaDecoder(model, new DecoderOptions { Weights = weights, Threads = count });
+            set_num_threads(count);
+            double product = MachineLimits.Multiply(count, type), best = Prefill(decoder, prompt, shape.Repeats);
+            if (weights != WeightFormat.Int8)
+            {
+                product = Math.Max(product, MachineLimits.Multiply(count, type));
+                yield return new SpeedRow(shape.Name, "prefill", format, count, SpeedRow.Own, prompt.Length / best, 0, product, product * 1e9 / (2.0 * shape.BlockWeights));
+            }
+
+            Thread.Sleep(300); // libtorch's threads spin for a while.
+            yield return Decode(shape, format, decoder, prompt.Length);
+        }
+    }
+
+    private static double Prefill(LlamaDecoder decoder, int[] prompt, int repeats)
+    {
+        double best = double.MaxValue;
+        for (int run = 0; run <= repeats; run++)
+        {
+            decoder.Truncate(0);
+            long began = Stopwatch.GetTimestamp();
+            decoder.Prefill(prompt);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
+
+        return best;
+    }
+
+    private static SpeedRow Decode(ModelShape shape, string format, LlamaDecoder decoder, int prompt)
+    {
+        double stream = MachineLimits.Stream(decoder.Threads), best = double.MaxValue;
+        double[] times = new double[shape.New * (shape.Repeats + 1)];
+        long bytes = decoder.WeightBytes + decoder.CacheBytes;
+        for (int run = 0; run <= shape.Repeats; run++)
+        {
+            decoder.Truncate(prompt);
+            double sum = 0;
+            int next = 1;
+            for (int i = 0; i < shape.New; i++)
+            {
+                long began = Stopwatch.GetTimestamp();
+                next = LlamaDecoder.ArgMax(decoder.Step(next));
+                double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+                times[(run * shape.New) + i] = seconds;
+                sum += seconds;
+            }
+
+            best = Math.Min(best, sum);
+        }
+
+        stream = Math.Max(stream, MachineLimits.Stream(decoder.Threads));
+        Array.Sort(times);
+        return new SpeedRow(shape.Name, "decode", format, decoder.Threads, SpeedRow.Own, shape.New / best, 1 / times[times.Length / 2], stream, stream * 1e9 / bytes);
+    }
+}
