@@ -24,22 +24,22 @@ internal static class SpeedReport
         page.WriteLine();
         page.WriteLine("## Decoding");
         page.WriteLine();
-        page.WriteLine("Stream: GB/s of reading 512 MiB with as many threads, the best before and after the run. Limit: the stream divided by the bytes of weights and of keys and values that a token reads. int8 has one scale per row here, one for 32 weights in llama.cpp (Q8_0). llama.cpp keeps keys and values in half precision; here they are float32 beside fp32 weights, else bfloat16. Matrices of 15m fit in the third-level cache or nearly so: its ratio to the stream means nothing.");
+        page.WriteLine("Stream: GB/s of reading 512 MiB with as many threads; passes and tokens take turns, and the medians are compared. Limit: the stream divided by the bytes of weights and of keys and values that a token reads. int8 has one scale per row here, one for 32 weights in llama.cpp (Q8_0). llama.cpp keeps keys and values in half precision; here they are float32 beside fp32 weights, else bfloat16. Matrices of 15m fit in the third-level cache or nearly so: its ratio to the stream means nothing.");
         page.WriteLine();
         page.WriteLine("| shape | weights | threads | stream GB/s | limit | Merganser | by the median token | of the limit | transformers | llama.cpp | × transformers | × llama.cpp |");
         page.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
         foreach (SpeedRow own in Ordered(rows, "decode"))
         {
             (double transformers, double llama) = (Rate(rows, own, SpeedRow.Transformers), Rate(rows, own, SpeedRow.LlamaCpp));
-            page.WriteLine($"| {own.Shape} | {own.Format} | {own.Threads} | {Number(own.Machine)} | {Number(own.Limit)} | {Number(own.Rate)} | {Number(own.Median)} | {Ratio(own.Rate, own.Limit)} | {Number(transformers)} | {Number(llama)} | {Ratio(own.Rate, transformers)} | {Ratio(own.Rate, llama)} |");
+            page.WriteLine($"| {own.Shape} | {own.Format} | {own.Threads} | {Number(own.Machine)} | {Number(own.Limit)} | {Number(own.Rate)} | {Number(own.Median)} | {Ratio(own.Median, own.Limit)} | {Number(transformers)} | {Number(llama)} | {Ratio(own.Rate, transformers)} | {Ratio(own.Rate, llama)} |");
         }
 
         page.WriteLine();
         page.WriteLine("## Prefill");
         page.WriteLine();
-        page.WriteLine("Prompts go through the network on libtorch, whose products are measured beside (GFLOP/s of 1024×1024 matrices in the same type). Limit: these divided by two operations for each weight of the blocks.");
+        page.WriteLine("Prompts go through the network on libtorch, in float32 whatever the decoder's weights are (the default; libtorch multiplies bfloat16 slowly on processors without instructions for it), while the peers compute in the type named. GFLOP/s: libtorch's product of 1024×1024 matrices, measured beside. Limit: these divided by two operations for each weight of the blocks.");
         page.WriteLine();
-        page.WriteLine("| shape | type | threads | GFLOP/s | limit | Merganser | of the limit | transformers | llama.cpp | × transformers | × llama.cpp |");
+        page.WriteLine("| shape | weights | threads | GFLOP/s | limit | Merganser | of the limit | transformers | llama.cpp | × transformers | × llama.cpp |");
         page.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|");
         foreach (SpeedRow own in Ordered(rows, "prefill"))
         {

@@ -99,16 +99,20 @@ internal sealed unsafe class AttentionWork : TeamWork
 
     private void Score(float* query, byte* keys, float* scores, int length)
     {
-        int stride = _cache.Stride;
+        int stride = _cache.Stride, i = 0;
         if (_cache.IsHalf)
         {
             float* odd = query + (_padded / 2);
-            for (int i = 0; i < length; i++, keys += stride)
+            for (; i <= length - 4; i += 4, keys += 4 * stride)
+                BFloat16Kernel.Dots(keys, stride, query, odd, _padded).Store(scores + i);
+            for (; i < length; i++, keys += stride)
                 scores[i] = BFloat16Kernel.Dot((ushort*)keys, query, odd, _padded);
         }
         else
         {
-            for (int i = 0; i < length; i++, keys += stride)
+            for (; i <= length - 4; i += 4, keys += 4 * stride)
+                SingleKernel.Dots(keys, stride, query, _padded).Store(scores + i);
+            for (; i < length; i++, keys += stride)
                 scores[i] = SingleKernel.Dot((float*)keys, query, _padded);
         }
     }

@@ -15,6 +15,25 @@ internal static unsafe class BFloat16Kernel
     public static float Dot(ushort* row, float* even, float* odd, int count) =>
         Vector512.IsHardwareAccelerated ? Dot512(row, even, odd, count) : Vector256.IsHardwareAccelerated ? Dot256(row, even, odd, count) : Dot128(row, even, odd, count);
 
+    /// <summary>Four short rows that lie <paramref name="stride"/> bytes apart, for vectors so short that the sums at their ends would take most of the time.</summary>
+    public static Vector128<float> Dots(byte* rows, int stride, float* even, float* odd, int count)
+    {
+        Vector256<float> a = default, b = default, c = default, d = default;
+        Vector256<uint> mask = Vector256.Create(OddMask);
+        for (int i = 0; i < count / 2; i += 8, rows += 32)
+        {
+            Vector256<float> low = Vector256.Load(even + i), high = Vector256.Load(odd + i);
+            Vector256<uint> first = Vector256.Load((uint*)rows), second = Vector256.Load((uint*)(rows + stride));
+            Vector256<uint> third = Vector256.Load((uint*)(rows + (2 * stride))), fourth = Vector256.Load((uint*)(rows + (3 * stride)));
+            a = Vector256.MultiplyAddEstimate((first & mask).AsSingle(), high, Vector256.MultiplyAddEstimate((first << 16).AsSingle(), low, a));
+            b = Vector256.MultiplyAddEstimate((second & mask).AsSingle(), high, Vector256.MultiplyAddEstimate((second << 16).AsSingle(), low, b));
+            c = Vector256.MultiplyAddEstimate((third & mask).AsSingle(), high, Vector256.MultiplyAddEstimate((third << 16).AsSingle(), low, c));
+            d = Vector256.MultiplyAddEstimate((fourth & mask).AsSingle(), high, Vector256.MultiplyAddEstimate((fourth << 16).AsSingle(), low, d));
+        }
+
+        return SingleKernel.Sums(a, b, c, d);
+    }
+
     public static float Dot512(ushort* row, float* even, float* odd, int count)
     {
         uint* pairs = (uint*)row;
@@ -48,6 +67,7 @@ internal static unsafe class BFloat16Kernel
         Vector256<uint> mask = Vector256.Create(OddMask);
         for (int i = 0; i < words; i += 16)
         {
+            Prefetch.Behind(pairs + i);
             Vector256<uint> first = Vector256.Load(pairs + i), second = Vector256.Load(pairs + i + 8);
             a = Vector256.MultiplyAddEstimate((first << 16).AsSingle(), Vector256.Load(even + i), a);
             b = Vector256.MultiplyAddEstimate((first & mask).AsSingle(), Vector256.Load(odd + i), b);

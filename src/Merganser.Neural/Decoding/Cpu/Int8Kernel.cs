@@ -47,6 +47,7 @@ internal static unsafe class Int8Kernel
             Vector256<int> a = default, b = default;
             for (int i = start; i < end; i += step)
             {
+                Prefetch.Behind(row + i);
                 a += Pairs(Widen256(row + i), Vector256.Load(x + i));
                 b += Pairs(Widen256(row + i + 16), Vector256.Load(x + i + 16));
                 a += Pairs(Widen256(row + i + 32), Vector256.Load(x + i + 32));

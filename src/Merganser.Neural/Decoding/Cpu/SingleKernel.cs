@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Merganser.Neural.Decoding.Cpu;
 
@@ -9,6 +10,33 @@ internal static unsafe class SingleKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Dot(float* row, float* x, int count) =>
         Vector512.IsHardwareAccelerated ? Dot512(row, x, count) : Vector256.IsHardwareAccelerated ? Dot256(row, x, count) : Dot128(row, x, count);
+
+    /// <summary>Four short rows that lie <paramref name="stride"/> bytes apart, for vectors so short that the sums at their ends would take most of the time.</summary>
+    public static Vector128<float> Dots(byte* rows, int stride, float* x, int count)
+    {
+        Vector256<float> a = default, b = default, c = default, d = default;
+        float* first = (float*)rows, second = (float*)(rows + stride), third = (float*)(rows + (2 * stride)), fourth = (float*)(rows + (3 * stride));
+        for (int i = 0; i < count; i += 8)
+        {
+            Vector256<float> part = Vector256.Load(x + i);
+            a = Vector256.MultiplyAddEstimate(Vector256.Load(first + i), part, a);
+            b = Vector256.MultiplyAddEstimate(Vector256.Load(second + i), part, b);
+            c = Vector256.MultiplyAddEstimate(Vector256.Load(third + i), part, c);
+            d = Vector256.MultiplyAddEstimate(Vector256.Load(fourth + i), part, d);
+        }
+
+        return Sums(a, b, c, d);
+    }
+
+    /// <summary>The sums of four vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d)
+    {
+        if (!Avx.IsSupported)
+            return Vector128.Create(Vector256.Sum(a), Vector256.Sum(b), Vector256.Sum(c), Vector256.Sum(d));
+        Vector256<float> halves = Avx.HorizontalAdd(Avx.HorizontalAdd(a, b), Avx.HorizontalAdd(c, d));
+        return halves.GetLower() + halves.GetUpper();
+    }
 
     public static float Dot512(float* row, float* x, int count)
     {
