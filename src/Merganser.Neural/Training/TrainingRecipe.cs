@@ -11,7 +11,7 @@ public sealed class TrainingRecipe
     [
         "model", "tokenizer", "train", "evaluate", "text_field", "label_field", "context", "steps", "epochs", "batch_size", "accumulation", "seed", "optimizer",
         "learning_rate", "schedule", "warmup_steps", "floor", "weight_decay", "beta1", "beta2", "momentum", "max_grad_norm", "average_decay", "evaluate_every",
-        "patience", "min_improvement", "keep_best", "save_every", "dtype", "label_smoothing", "freeze", "lora_rank", "lora_alpha", "lora_targets",
+        "patience", "min_improvement", "keep_best", "save_every", "dtype", "label_smoothing", "freeze",
     ];
 
     private readonly YamlMapping _root;
@@ -43,8 +43,7 @@ public sealed class TrainingRecipe
         KeepBest = Choice("keep_best", Patience > 0 ? "true" : "false", "true", "false") == "true";
         Type = Choice("dtype", "float32", "float32", "bfloat16");
         LabelSmoothing = Number("label_smoothing", 0, 0, 0.999);
-        (Freeze, LoraTargets) = (Texts("freeze"), Texts("lora_targets"));
-        (LoraRank, LoraAlpha) = (Whole("lora_rank", 0, 0), Number("lora_alpha", Math.Max(1, Whole("lora_rank", 0, 0)), 0));
+        Freeze = Texts("freeze");
     }
 
     /// <summary>A model folder, or the path of a config.json.</summary>
@@ -114,12 +113,6 @@ public sealed class TrainingRecipe
     internal double LabelSmoothing { get; }
 
     internal IReadOnlyList<string> Freeze { get; }
-
-    internal int LoraRank { get; }
-
-    internal double LoraAlpha { get; }
-
-    internal IReadOnlyList<string> LoraTargets { get; }
 
     /// <summary>Reads a recipe.</summary>
     /// <exception cref="MerganserException">The file is missing, or something in it is wrong.</exception>
