@@ -44,5 +44,5 @@ public abstract class ClassificationTask(IReadOnlyList<int> labels, IReadOnlyLis
     /// <summary>The scores [B, classes] of some examples.</summary>
     protected abstract Tensor Scores(int[] examples, bool heldOut, ulong seed);
 
-    private static Tensor Targets(IReadOnlyList<int> labels, int[] examples, Device device) => tensor([.. examples.Select(example => (long)labels[example])], device: device);
+    private static Tensor Targets(IReadOnlyList<int> labels, int[] examples, Device device) => tensor((long[])[.. examples.Select(example => (long)labels[example])], device: device);
 }

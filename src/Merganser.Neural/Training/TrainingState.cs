@@ -43,7 +43,7 @@ internal sealed class TrainingState : IDisposable
         using IDisposable quiet = no_grad();
         using DisposeScope scope = NewDisposeScope();
         for (int i = 0; i < _average.Length; i++)
-            _average[i].lerp_(Parameters[i].Master.detach(), 1 - decay);
+            _average[i].mul_(decay).add_(Parameters[i].Master.detach(), alpha: 1 - decay);
     }
 
     /// <summary>Exchanges the running mean and the parameters.</summary>

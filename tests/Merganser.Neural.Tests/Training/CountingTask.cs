@@ -16,7 +16,7 @@ internal sealed class CountingTask(CausalLm model) : TrainingTask
 
     public override TrainingLoss Loss(TrainingBatch batch)
     {
-        Tensor ids = (tensor([.. batch.Examples.Select(example => (long)example)]).unsqueeze(1) + arange(9, ScalarType.Int64)).remainder(TinyModel.Vocabulary);
+        Tensor ids = (tensor((long[])[.. batch.Examples.Select(example => (long)example)]).unsqueeze(1) + arange(9, ScalarType.Int64)).remainder(TinyModel.Vocabulary);
         Tensor logits = model.Forward(ids.narrow(1, 0, 8)).Logits;
         return new TrainingLoss(nn.functional.cross_entropy(logits.to(ScalarType.Float32).reshape(-1, TinyModel.Vocabulary), ids.narrow(1, 1, 8).reshape(-1)), 8 * batch.Examples.Length);
     }
