@@ -18,7 +18,7 @@ public abstract class ClassificationTask(IReadOnlyList<int> labels, IReadOnlyLis
     /// <inheritdoc/>
     public override TrainingLoss Loss(TrainingBatch batch)
     {
-        Tensor scores = Scores(batch.Examples, heldOut: false, batch.Seed).to(ScalarType.Float32);
+        Tensor scores = Scores(batch.Examples, fromHeldOut: false, batch.Seed).to(ScalarType.Float32);
         return new TrainingLoss(nn.functional.cross_entropy(scores, Targets(labels, batch.Examples, scores.device), label_smoothing: LabelSmoothing), batch.Examples.Length);
     }
 
@@ -33,7 +33,7 @@ public abstract class ClassificationTask(IReadOnlyList<int> labels, IReadOnlyLis
         {
             using TorchSharp.DisposeScope scope = NewDisposeScope();
             int[] examples = [.. Enumerable.Range(start, Math.Min(EvaluationBatch, heldOutLabels.Count - start))];
-            Tensor scores = Scores(examples, heldOut: true, 0).to(ScalarType.Float32), targets = Targets(heldOutLabels, examples, scores.device);
+            Tensor scores = Scores(examples, fromHeldOut: true, 0).to(ScalarType.Float32), targets = Targets(heldOutLabels, examples, scores.device);
             sum += nn.functional.cross_entropy(scores, targets).item<float>() * examples.Length;
             right += scores.argmax(1).eq(targets).sum().item<long>();
         }
@@ -42,7 +42,7 @@ public abstract class ClassificationTask(IReadOnlyList<int> labels, IReadOnlyLis
     }
 
     /// <summary>The scores [B, classes] of some examples.</summary>
-    protected abstract Tensor Scores(int[] examples, bool heldOut, ulong seed);
+    protected abstract Tensor Scores(int[] examples, bool fromHeldOut, ulong seed);
 
     private static Tensor Targets(IReadOnlyList<int> labels, int[] examples, Device device) => tensor((long[])[.. examples.Select(example => (long)labels[example])], device: device);
 }

@@ -17,9 +17,9 @@ public sealed class TextTask(EncoderModel model, IReadOnlyList<int[]> rows, IRea
     public override string Unit => "texts";
 
     /// <inheritdoc/>
-    protected override Tensor Scores(int[] examples, bool heldOut, ulong seed)
+    protected override Tensor Scores(int[] examples, bool fromHeldOut, ulong seed)
     {
-        int[][] chosen = [.. examples.Select(example => (heldOut ? heldOutRows : rows)[example])];
+        int[][] chosen = [.. examples.Select(example => (fromHeldOut ? heldOutRows : rows)[example])];
         int longest = Math.Max(1, chosen.Max(row => row.Length));
         long[] ids = new long[chosen.Length * longest], mask = new long[ids.Length];
         Array.Fill(ids, pad);

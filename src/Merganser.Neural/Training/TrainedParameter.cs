@@ -26,6 +26,7 @@ public sealed class TrainedParameter : IDisposable
         value.requires_grad_(true);
         _ownsMaster = value.dtype != ScalarType.Float32;
         using IDisposable quiet = no_grad();
+        using DisposeScope scope = NewDisposeScope();
         Master = _ownsMaster ? value.detach().to(ScalarType.Float32).DetachFromDisposeScope() : value;
     }
 

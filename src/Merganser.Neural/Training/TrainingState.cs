@@ -163,6 +163,7 @@ internal sealed class TrainingState : IDisposable
     private Tensor[] Copies()
     {
         using IDisposable quiet = no_grad();
+        using DisposeScope scope = NewDisposeScope();
         return [.. Parameters.Select(parameter => parameter.Master.detach().clone().DetachFromDisposeScope())];
     }
 }
