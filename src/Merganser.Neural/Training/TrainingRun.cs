@@ -125,7 +125,9 @@ public sealed class TrainingRun : IDisposable
 
     private static int LabelOf(IReadOnlyList<string> names, string label, string path)
     {
-        int place = names.Select((name, index) => (name, index)).FirstOrDefault(entry => entry.name == label, ("", -1)).Item2;
+        int place = -1;
+        for (int i = 0; i < names.Count && place < 0; i++)
+            place = names[i] == label ? i : -1;
         if (place >= 0 || (int.TryParse(label, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out place) && place < names.Count))
             return place;
         throw new MerganserException($"{path}: the label {NearestName.Quote(label)} is none of the model's (id2label in config.json){NearestName.Hint(label, names)}");
