@@ -5,7 +5,7 @@ using Merganser.Cli;
 namespace Merganser.Tests.Cli;
 
 /// <summary>
-/// The README shows real runs. In its <c>```console</c> blocks a line <c>$ ./merganser …</c> is run as a process in a folder with
+/// The README and the pages in docs/ show real runs. In their <c>```console</c> blocks a line <c>$ ./merganser …</c> is run as a process in a folder with
 /// copies of <c>models/</c> and <c>examples/</c>, and what it prints must be the lines below it. <c>…</c> in a line stands for
 /// anything (times and rates), a line that is only <c>…</c> for any number of lines. <c>*</c> in an argument is expanded
 /// as a shell does.
@@ -14,24 +14,29 @@ public sealed class ReadmeTests
 {
     private static readonly string Readme = Path.Combine(Golden.Repository, "README.md");
 
-    [Fact]
-    public void Every_command_of_the_readme_prints_what_the_readme_says()
+    public static TheoryData<string> Pages() =>
+        [.. Directory.GetFiles(Path.Combine(Golden.Repository, "docs"), "*.md").Append(Readme)
+            .Where(page => File.ReadAllLines(page).Contains("```console")).Select(page => Path.GetRelativePath(Golden.Repository, page)).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Every_command_of_a_page_prints_what_the_page_says(string page)
     {
         using var folder = new TempFolder();
         CopyFolder(Path.Combine(Golden.Repository, "models"), folder["models"]);
         CopyFolder(Path.Combine(Golden.Repository, "examples"), folder["examples"]);
         int commands = 0;
-        foreach ((string command, List<string> expected) in Commands(File.ReadAllLines(Readme)))
+        foreach ((string command, List<string> expected) in Commands(File.ReadAllLines(Path.Combine(Golden.Repository, page))))
         {
             commands++;
             string[] arguments = [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).SelectMany(argument => Expand(folder.Path, argument))];
             (int code, string output) = RunIn(folder.Path, arguments);
             Assert.True(code == 0, $"$ {command}\nexit code {code}\n{output}");
             string[] actual = output.Length == 0 ? [] : output.TrimEnd('\n').Split('\n');
-            Assert.True(Match([.. expected], actual), $"$ {command}\nthe README says\n{string.Join('\n', expected)}\nbut it prints\n{output}");
+            Assert.True(Match([.. expected], actual), $"$ {command}\nthe page says\n{string.Join('\n', expected)}\nbut it prints\n{output}");
         }
 
-        Assert.True(commands > 0, "the README shows no command");
+        Assert.True(commands > 0, $"{page} shows no command");
     }
 
     [Fact]
