@@ -39,13 +39,13 @@ static Command CreateTokenizers()
     var runs = new Option<int>("--runs") { Description = "runs of each", DefaultValueFactory = _ => 3 };
     var alone = new Option<bool>("--alone") { Description = "without the other libraries" };
     var output = new Option<string?>("--out") { Description = "also write the tables to this file" };
-    var command = new Command("tokenizers", "Encodes text, side by side with Microsoft.ML.Tokenizers and SharpToken") { names, vocabularies, text, corpora, runs, alone, output };
+    var command = new Command("tokenizers", "Encodes text, side by side with Microsoft.ML.Tokenizers, SharpToken and, if a python3 on the PATH has them, HF tokenizers and tiktoken") { names, vocabularies, text, corpora, runs, alone, output };
     command.SetAction(parsed =>
     {
         using var page = new StringWriter();
         page.WriteLine("# Speed of tokenizers");
         page.WriteLine();
-        page.WriteLine("Written by `dotnet run -c Release --project bench/Merganser.Bench -- tokenizers`. MB of UTF-8 per second of processor time (ids, offsets, count: one thread), best of the runs; documents of about 4 kB; every encoder is given UTF-16 strings.");
+        page.WriteLine("Written by `dotnet run -c Release --project bench/Merganser.Bench -- tokenizers`. MB of UTF-8 per second of processor time (ids, offsets, count: one thread), best of the runs; documents of about 4 kB; every encoder is given UTF-16 strings (in Python those of Python). " + TrainedUnigram.Description);
         page.WriteLine();
         TokenizerBenchmark.Run(
             new TokenizerBenchmarkOptions

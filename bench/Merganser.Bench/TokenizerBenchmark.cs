@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Merganser.Tokenizers;
 
 namespace Merganser.Bench;
 
@@ -33,36 +34,78 @@ internal static class TokenizerBenchmark
             corpora.Add(TokenizerCorpus.Mixed(options.TextFolders));
         foreach (TokenizerCorpus corpus in corpora)
             page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"- `{corpus.Name}`: {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Length} documents; {corpus.Source}."));
+        string[] python = options.WithPeers ? PythonPeers.Find() : [];
+        if (options.WithPeers)
+            page.WriteLine(python.Length == 2 ? "- HF tokenizers and tiktoken run in Python on one thread, processor time of that process." : $"- {(python.Length == 0 ? "Neither HF tokenizers nor tiktoken" : $"Of HF tokenizers and tiktoken only {python[0]}")} could be imported by the python3 on the PATH: the other rows are left out.");
         page.WriteLine();
         page.WriteLine("| text | vocabulary | encoder | ids, 1 thread | ids, 2 threads (wall, both) | with offsets | count | times the best peer (ids) | ids |");
         page.WriteLine("|---|---|---|---|---|---|---|---|---|");
         foreach (string name in options.Names)
         {
+            string? json = FindVocabulary(options, name, progress);
             foreach (TokenizerCorpus corpus in corpora)
-            {
-                double peer = 0;
-                int[]? reference = null;
-                foreach (TokenizerSubject subject in Subjects(options, name))
-                {
-                    progress.WriteLine($"{corpus.Name} {name} {subject.Name}");
-                    double ids = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Ids(c, d), out _);
-                    Best(options.Runs, corpus, 2, subject, static (s, c, d) => s.Ids(c, d), out double two);
-                    double offsets = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Offsets(c, d), out _);
-                    double count = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Count(c, d), out _);
-                    int[] ids200 = [.. Enumerable.Range(0, Math.Min(200, corpus.Documents.Length)).SelectMany(d => subject.Encode(corpus, d))];
-                    string agreement = reference is null ? "" : reference.AsSpan().SequenceEqual(ids200) ? "the same" : "differ";
-                    reference ??= ids200;
-                    bool isOurs = subject.Name == "Merganser";
-                    if (!isOurs)
-                        peer = Math.Max(peer, ids);
-                    page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {corpus.Name} | {name} | {subject.Name} | {ids:0.0} | {two:0.0} | {(offsets > 0 ? offsets.ToString("0.0", CultureInfo.InvariantCulture) : "–")} | {count:0.0} | {(isOurs && peer > 0 ? (ids / peer).ToString("0.0", CultureInfo.InvariantCulture) : "")} | {agreement} |"));
-                }
-            }
+                Measure(options, corpus, name, json, python.Length > 0, page, progress);
         }
     }
 
+    private static void Measure(TokenizerBenchmarkOptions options, TokenizerCorpus corpus, string name, string? json, bool withPython, TextWriter page, TextWriter progress)
+    {
+        double peer = 0;
+        string? reference = null;
+        string Agreement(string hash)
+        {
+            string said = reference is null ? "" : reference == hash ? "the same" : "differ";
+            reference ??= hash;
+            return said;
+        }
+
+        if (withPython && json is not null)
+        {
+            progress.WriteLine($"{corpus.Name} {name} python3");
+            string ranks = Path.Combine(options.Vocabularies, name + ".tiktoken");
+            foreach (PythonRow row in PythonPeers.Run(corpus, json, File.Exists(ranks) ? ranks : null, Pattern(name)))
+            {
+                peer = Math.Max(peer, row.Ids);
+                page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {corpus.Name} | {name} | {row.Name} | {row.Ids:0.0} | – | {Rate(row.Offsets)} | – |  | {Agreement(row.Hash)} |"));
+            }
+        }
+
+        foreach (TokenizerSubject subject in Subjects(options, name, json))
+        {
+            progress.WriteLine($"{corpus.Name} {name} {subject.Name}");
+            double ids = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Ids(c, d), out _);
+            Best(options.Runs, corpus, 2, subject, static (s, c, d) => s.Ids(c, d), out double two);
+            double offsets = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Offsets(c, d), out _);
+            double count = Best(options.Runs, corpus, 1, subject, static (s, c, d) => s.Count(c, d), out _);
+            bool isOurs = subject.Name == "Merganser";
+            string ratio = isOurs && peer > 0 ? (ids / peer).ToString("0.0", CultureInfo.InvariantCulture) : "";
+            if (!isOurs)
+                peer = Math.Max(peer, ids);
+            page.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {corpus.Name} | {name} | {subject.Name} | {ids:0.0} | {two:0.0} | {Rate(offsets)} | {count:0.0} | {ratio} | {Agreement(PythonPeers.Hash(subject, corpus))} |"));
+        }
+    }
+
+    private static string Rate(double rate) => rate > 0 ? rate.ToString("0.0", CultureInfo.InvariantCulture) : "–";
+
+    private static string? Pattern(string name) => name switch
+    {
+        "gpt2" => SplitScanner.Gpt2Pattern,
+        "cl100k" => SplitScanner.Cl100kPattern,
+        "o200k" => SplitScanner.O200kPattern,
+        _ => null,
+    };
+
+    /// <summary>The tokenizer.json of a vocabulary; null when it is not there.</summary>
+    private static string? FindVocabulary(TokenizerBenchmarkOptions options, string name, TextWriter progress)
+    {
+        if (name == "unigram")
+            return TrainedUnigram.Find(options.Vocabularies, options.TextFolders, progress);
+        string path = Path.Combine(options.Vocabularies, name, "tokenizer.json");
+        return File.Exists(path) ? path : null;
+    }
+
     /// <summary>Peers first, ours last.</summary>
-    private static IEnumerable<TokenizerSubject> Subjects(TokenizerBenchmarkOptions options, string name)
+    private static IEnumerable<TokenizerSubject> Subjects(TokenizerBenchmarkOptions options, string name, string? json)
     {
         if (options.WithPeers)
         {
@@ -73,12 +116,8 @@ internal static class TokenizerBenchmark
                 yield return new SharpTokenSubject(name, SharpToken.GptEncoding.GetEncoding(encoding));
         }
 
-        string bert = Path.Combine(options.Vocabularies, "bert-uncased-npm", "tokenizer.json");
-        if (name == "unigram" && File.Exists(bert))
-            yield return new MerganserSubject(name, MerganserSubject.UnigramOf(Merganser.Tokenizers.Tokenizer.Load(bert)));
-        string path = Path.Combine(options.Vocabularies, name, "tokenizer.json");
-        if (File.Exists(path))
-            yield return new MerganserSubject(name, Merganser.Tokenizers.Tokenizer.Load(path));
+        if (json is not null)
+            yield return new MerganserSubject(name, Tokenizer.Load(json));
     }
 
     /// <summary>The best rate of several runs over the corpus; 0 when the subject has no such call.</summary>

@@ -81,26 +81,4 @@ internal sealed class MerganserSubject(string vocabulary, Tokenizer tokenizer) :
     public override IReadOnlyList<int> Encode(TokenizerCorpus corpus, int document) => tokenizer.EncodeToIds(corpus.Documents[document], addSpecialTokens: false);
 
     public override TokenizerSubject Fork() => new MerganserSubject(Vocabulary, tokenizer);
-
-    /// <summary>A Unigram model of the pieces of a WordPiece vocabulary, scored by rank, since no large one can be fetched: the same shape as T5's.</summary>
-    public static Tokenizer UnigramOf(Tokenizer wordPiece)
-    {
-        var pieces = new Vocabulary.Builder();
-        pieces.Add("<unk>", 0);
-        var scores = new List<double> { 0 };
-        Vocabulary words = wordPiece.Model.Vocabulary;
-        for (int id = 0; id < words.IdLimit; id++)
-        {
-            string token = words.GetText(id);
-            if (token.Length == 0 || token[0] == '[' || token == "<unk>")
-                continue;
-            pieces.Add(token.StartsWith("##", StringComparison.Ordinal) ? token[2..] : "\u2581" + token, scores.Count);
-            scores.Add(-Math.Log(id + 2));
-        }
-
-        return new Tokenizer(new UnigramModel(pieces.Build(), scores.ToArray()) { UnkId = 0 })
-        {
-            PreTokenizer = new SequencePreTokenizer([new WhitespaceSplitPreTokenizer(), new MetaspacePreTokenizer()]),
-        };
-    }
 }

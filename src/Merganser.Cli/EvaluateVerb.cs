@@ -11,11 +11,16 @@ internal static class EvaluateVerb
 {
     private const string Family = "models/vit28-tasks";
 
+    /// <summary>The option with the file of heads.</summary>
+    public static Option<string> Heads() => new("--heads") { Description = "safetensors file with <task>.weight and <task>.bias", DefaultValueFactory = _ => Path.Combine(Family, "heads.safetensors") };
+
+    /// <summary>The option with the folder of images.</summary>
+    public static Option<string> Images() => new("--images") { Description = "folder with a folder of gzipped IDX files per task", DefaultValueFactory = _ => Path.Combine(Family, "images") };
+
     public static Command Create()
     {
         var weights = new Argument<string[]>("weights") { Description = "model folders or safetensors files", Arity = ArgumentArity.OneOrMore };
-        var heads = new Option<string>("--heads") { Description = "safetensors file with <task>.weight and <task>.bias", DefaultValueFactory = _ => Path.Combine(Family, "heads.safetensors") };
-        var images = new Option<string>("--images") { Description = "folder with a folder of gzipped IDX files per task", DefaultValueFactory = _ => Path.Combine(Family, "images") };
+        Option<string> heads = Heads(), images = Images();
         var json = new Option<bool>("--json") { Description = "print JSON" };
         var command = new Command("evaluate", "Accuracy per task of small vision transformers (models/vit28-tasks and merges of them)") { weights, heads, images, json };
         command.SetAction(parsed =>
@@ -37,7 +42,8 @@ internal static class EvaluateVerb
         return command;
     }
 
-    private static void PrintTable(TextWriter output, IReadOnlyList<string> tasks, List<(string Name, double[] Accuracies)> rows)
+    /// <summary>A row for each model, a column for each task, and the mean.</summary>
+    public static void PrintTable(TextWriter output, IReadOnlyList<string> tasks, List<(string Name, double[] Accuracies)> rows)
     {
         string[] names = [.. rows.Select(row => Path.GetFileName(Path.TrimEndingDirectorySeparator(row.Name)))];
         int first = Math.Max("weights".Length, names.Max(name => name.Length));

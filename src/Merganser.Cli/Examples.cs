@@ -46,6 +46,11 @@ internal static class Examples
             "merganser diff base/ merged/                  how far the weights moved",
             "merganser methods ties                        a method and its options",
         ],
+        ["search"] =
+        [
+            "merganser search examples/vit28/pcb.yml --over lambda=0.2..1.3@0.5",
+            "merganser search examples/vit28/pcb.yml --over-each lambda=0.8..1.3@1 --out out/pcb",
+        ],
         ["merge"] =
         [
             "merganser merge ties.yml merged/ --dry-run",
@@ -53,6 +58,22 @@ internal static class Examples
             "merganser merge ties.yml merged/ --resume                    after an interruption",
             "merganser merge dare.yml merged/ --seed 7 --shard-size 2GB",
             "merganser merge ties.yml merged/ --explain layers.0.mlp      where each parameter comes from",
+        ],
+        ["generate"] =
+        [
+            "merganser generate model/ \"Once upon a time\" -n 80",
+            "merganser generate model/ \"Once\" -t 0.8 --top-p 0.95 --seed 7 --stop \"\\n\" --stats",
+            "echo \"Once upon a time\" | merganser generate model/ --dtype bfloat16",
+        ],
+        ["chat"] =
+        [
+            "merganser chat model/ --system \"Answer briefly.\"",
+            "merganser chat model/ -m \"What is a merganser?\"",
+        ],
+        ["perplexity"] =
+        [
+            "merganser perplexity model/ corpus.txt",
+            "merganser perplexity merged/ test.txt --context 1024 --stride 512 --json",
         ],
         ["inspect"] =
         [

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Merganser.Weights;
 using Merganser.Weights.Moe;
 
@@ -10,9 +11,13 @@ internal static class MoeVerb
     private const string Help = """
         Make a mixture of experts of dense models: Mixtral, DeepSeek, Qwen2-MoE or Qwen3-MoE.
 
-        gate_mode random, uniform_random and cheap_embed work; cheap_embed takes prompts as lists of token ids:
-          positive_prompts: [[1, 306, 29889], [1, 590]]
+        Routers come from the prompts of each expert: gate_mode hidden (the default), hidden_last and hidden_avg run the base model
+        on them layer by layer from the disk, cheap_embed looks at its embeddings only; random and uniform_random need no prompts.
+        A prompt is text, or a list of token ids with the beginning-of-text token:
+          positive_prompts: ["write a function", [1, 306, 29889]]
         """;
+
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
 
     public static Command Create()
     {
@@ -37,11 +42,24 @@ internal static class MoeVerb
             foreach (Option option in ignored.Where(option => parsed.GetResult(option) is { Implicit: false }))
                 run.Display(parsed).Note($"{option.Name} has no effect here");
             string folder = parsed.GetRequiredValue(output);
+            TextWriter error = run.IsQuiet(parsed) ? TextWriter.Null : parsed.InvocationConfiguration.Error;
+            long said = Stopwatch.GetTimestamp();
+            void LayerDone(int layer, int layers)
+            {
+                if (Stopwatch.GetElapsedTime(said) < LineInterval)
+                    return;
+                said = Stopwatch.GetTimestamp();
+                error.WriteLine($"moe: hidden states of layer {layer + 1} of {layers}");
+            }
+
             using MergePlan plan = MoePlanner.Plan(MoeConfigReader.ReadFile(parsed.GetRequiredValue(recipe)), new MoeOptions
             {
                 Layout = parsed.GetValue(layout),
                 AllowEqualExperts = parsed.GetValue(equal),
                 Seed = parsed.GetValue(seed),
+                Threads = run.Threads(parsed),
+                LayerDone = LayerDone,
+                Cancellation = cancellation,
                 Title = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
             });
             return Task.FromResult(run.Run("moe", plan, folder, parsed, cancellation));

@@ -19,10 +19,10 @@ internal static class Program
     }
 
     /// <summary>Runs a command line: 0 when it worked, 1 when an input cannot be used, 2 when the command line is wrong, 130 when it was stopped.</summary>
-    internal static int Run(string[] args, TextWriter output, TextWriter error)
+    internal static int Run(string[] args, TextWriter output, TextWriter error, IReadOnlyList<Func<Command>>? neural = null)
     {
         var debug = new Option<bool>("--debug") { Description = "show the stack trace of an error", Recursive = true };
-        Command root = Tree(debug);
+        Command root = Tree(debug, neural);
         ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
         {
@@ -44,6 +44,12 @@ internal static class Program
             error.WriteLine(parsed.GetValue(debug) ? e.ToString() : $"merganser: {e.Message.ReplaceLineEndings(" ")}");
             return 1;
         }
+        catch (ExternalException e)
+        {
+            // An error of the native library: its first line says what, the rest is its stack.
+            error.WriteLine(parsed.GetValue(debug) ? e.ToString() : $"merganser: libtorch: {e.Message.Split('\n')[0].TrimEnd()}");
+            return 1;
+        }
         catch (OperationCanceledException)
         {
             error.WriteLine("merganser: stopped");
@@ -51,14 +57,17 @@ internal static class Program
         }
     }
 
-    /// <summary>The whole command tree.</summary>
-    internal static Command Tree(Option<bool>? debug = null)
+    /// <summary>The whole command tree; verbs of the neural part that are not there are named all the same.</summary>
+    internal static Command Tree(Option<bool>? debug = null, IReadOnlyList<Func<Command>>? neural = null)
     {
         var root = new Command("merganser", "Merges what can be merged in a transformer stack: checkpoints today.") { new HelpOption { Recursive = true, Action = new HelpWithExamples() }, new VersionOption() };
         if (debug is not null)
             root.Add(debug);
         foreach (Func<Command> verb in Verbs.All)
             root.Add(verb());
+        Command[] present = [.. (neural ?? []).Select(verb => verb())];
+        foreach (Command verb in present.Concat(NeuralStubs.Missing([.. present.Select(verb => verb.Name)])))
+            root.Add(verb);
         return root;
     }
 

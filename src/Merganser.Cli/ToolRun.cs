@@ -34,6 +34,13 @@ internal sealed class ToolRun
     public MergeDisplay Display(ParseResult parsed) =>
         new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue(_quiet), verbose: false);
 
+    /// <summary>True when only errors are to be printed.</summary>
+    public bool IsQuiet(ParseResult parsed) => parsed.GetValue(_quiet);
+
+    /// <summary>The number of worker threads.</summary>
+    public int Threads(ParseResult parsed) =>
+        parsed.GetValue(_threads) is >= 1 and var threads ? threads : throw new MerganserException($"--threads is {parsed.GetValue(_threads)}; it must be at least 1");
+
     /// <summary>The options of a recipe that a verb made itself.</summary>
     public static PlanOptions Planning(string output, ulong seed, MergeDisplay display) => new()
     {
@@ -47,12 +54,9 @@ internal sealed class ToolRun
     public int Run(string name, MergePlan plan, string output, ParseResult parsed, CancellationToken cancellation)
     {
         MergeDisplay display = Display(parsed);
-        int threads = parsed.GetValue(_threads);
-        if (threads < 1)
-            throw new MerganserException($"--threads is {threads}; it must be at least 1");
         var options = new MergeRunOptions
         {
-            Threads = threads,
+            Threads = Threads(parsed),
             ShardBytes = ByteSize.Parse(parsed.GetRequiredValue(_shard)),
             Overwrite = parsed.GetValue(_overwrite),
             Resume = parsed.GetValue(_resume),

@@ -20,6 +20,7 @@ internal static class Verbs
         ShuffleVerb.Create,
         MergeRawVerb.Create,
         EvaluateVerb.Create,
+        SearchVerb.Create,
         TokenizerVerb.Create,
         MethodsVerb.Create,
         CompletionVerb.Create,

@@ -3,6 +3,19 @@ using Merganser.Checkpoints;
 
 namespace Merganser.Experiments;
 
+/// <summary>Which images of a task count.</summary>
+public enum ImagePart
+{
+    /// <summary>All of them.</summary>
+    All,
+
+    /// <summary>Every second one, from the first: for choosing.</summary>
+    Validation,
+
+    /// <summary>The others: for reporting what was chosen.</summary>
+    Test,
+}
+
 /// <summary>Accuracies of small vision transformers on tasks that each have images and a frozen head.</summary>
 public sealed class TaskEvaluation
 {
@@ -46,42 +59,46 @@ public sealed class TaskEvaluation
     }
 
     /// <summary>The share of correctly classified images per task, in the order of <see cref="Tasks"/>.</summary>
-    public double[] Accuracies(SmallVit model) => [.. _tasks.Select(task => Accuracy(model, task))];
+    /// <param name="model">The model.</param>
+    /// <param name="part">The images that count.</param>
+    public double[] Accuracies(SmallVit model, ImagePart part = ImagePart.All) => [.. _tasks.Select(task => Accuracy(model, task, part))];
 
     /// <summary>Features and logits of the first images of a task.</summary>
     internal (float[] Features, float[] Logits) Predict(SmallVit model, string taskName, int count)
     {
         LabelledTask task = _tasks.Single(task => task.Images.Name == taskName);
-        return Predict(model, task, 0, count);
+        return Predict(model, task, 0, 1, count);
     }
 
-    private static double Accuracy(SmallVit model, LabelledTask task)
+    private static double Accuracy(SmallVit model, LabelledTask task, ImagePart part)
     {
-        int batches = (task.Images.Count + BatchSize - 1) / BatchSize, correct = 0;
+        int start = part == ImagePart.Test ? 1 : 0, step = part == ImagePart.All ? 1 : 2;
+        int images = (task.Images.Count - start + step - 1) / step;
+        int batches = (images + BatchSize - 1) / BatchSize, correct = 0;
         Parallel.For(0, batches, batch =>
         {
-            int first = batch * BatchSize, count = Math.Min(BatchSize, task.Images.Count - first), hits = 0;
-            (_, float[] logits) = Predict(model, task, first, count);
+            int first = start + (batch * BatchSize * step), count = Math.Min(BatchSize, images - (batch * BatchSize)), hits = 0;
+            (_, float[] logits) = Predict(model, task, first, step, count);
             for (int image = 0; image < count; image++)
             {
                 ReadOnlySpan<float> scores = logits.AsSpan(image * task.Classes, task.Classes);
-                if (TensorPrimitives.IndexOfMax(scores) == task.Images.Labels[first + image])
+                if (TensorPrimitives.IndexOfMax(scores) == task.Images.Labels[first + (image * step)])
                     hits++;
             }
 
             Interlocked.Add(ref correct, hits);
         });
-        return task.Images.Count == 0 ? double.NaN : (double)correct / task.Images.Count;
+        return images == 0 ? double.NaN : (double)correct / images;
     }
 
-    private static (float[] Features, float[] Logits) Predict(SmallVit model, LabelledTask task, int first, int count)
+    private static (float[] Features, float[] Logits) Predict(SmallVit model, LabelledTask task, int first, int step, int count)
     {
         if (model.Width != task.Width)
             throw new MerganserException($"the model's features have {model.Width} numbers, the head of task '{task.Images.Name}' takes {task.Width}; are they of one family?");
         int area = model.ImageSize * model.ImageSize;
         float[] pixels = new float[count * area];
         for (int image = 0; image < count; image++)
-            Scale(task.Images, first + image, model.ImageSize, pixels.AsSpan(image * area, area));
+            Scale(task.Images, first + (image * step), model.ImageSize, pixels.AsSpan(image * area, area));
         float[] features = model.Features(pixels, count);
         return (features, task.Head.Apply(features, count));
     }

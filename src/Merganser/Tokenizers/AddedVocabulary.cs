@@ -58,28 +58,53 @@ public sealed class AddedVocabulary
     public bool IsSpecial(int id) => _byId.TryGetValue(id, out int index) && _tokens[index].Special;
 
     /// <summary>
-    /// Gives stored tokens their ids as the format does: the id of the content in the vocabulary, else the next free id from
-    /// the size of the vocabulary on.
+    /// Takes over stored tokens. Their ids must be those that the format gives them: the id of the content in the vocabulary,
+    /// else the next free id from the size of the vocabulary on, in the order of the list. Files whose list is in another
+    /// order, or whose vocabulary leaves ids free, have other ids; they are taken as stored when nothing is left to guess: each
+    /// token that the vocabulary has keeps its id, no id is used twice, and the ids of both together have no gap.
     /// </summary>
     /// <exception cref="MerganserException">A stored id is another one.</exception>
     internal static AddedVocabulary Load(IEnumerable<AddedToken> stored, Vocabulary vocabulary)
     {
-        List<AddedToken> tokens = [];
+        AddedToken[] tokens = [.. stored.Where(token => token.Content.Length > 0)]; // the reference ignores empty ones
+        if (FindMismatch(tokens, vocabulary) is { } mismatch && !FillsUp(tokens, vocabulary))
+            throw new MerganserException(mismatch);
+        return new AddedVocabulary(tokens);
+    }
+
+    /// <summary>What is wrong with the first token whose id is not what the order of the list gives it; null: nothing.</summary>
+    private static string? FindMismatch(AddedToken[] tokens, Vocabulary vocabulary)
+    {
         var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         int highest = -1;
-        foreach (AddedToken token in stored)
+        foreach (AddedToken token in tokens)
         {
-            if (token.Content.Length == 0)
-                continue; // the reference ignores them
             if (!ids.TryGetValue(token.Content, out int id) && !vocabulary.TryGetId(token.Content, out id))
                 id = highest >= vocabulary.Count ? highest + 1 : vocabulary.Count;
             if (id != token.Id)
-                throw new MerganserException($"the added token {Checkpoints.Formats.Quoted.Name(token.Content)} is stored with the id {token.Id}, but the vocabulary of {vocabulary.Count} tokens and the added tokens before it give it the id {id}; correct the id, or the order of added_tokens");
+                return $"the added token {Checkpoints.Formats.Quoted.Name(token.Content)} is stored with the id {token.Id}, but the vocabulary of {vocabulary.Count} tokens and the added tokens before it give it the id {id}, and the ids of all together are not without gap; correct the id, or the order of added_tokens";
             ids[token.Content] = id;
             highest = Math.Max(highest, id);
-            tokens.Add(token);
         }
 
-        return new AddedVocabulary(tokens);
+        return null;
+    }
+
+    /// <summary>Whether the stored ids and those of the vocabulary are each given once and leave no gap.</summary>
+    private static bool FillsUp(AddedToken[] tokens, Vocabulary vocabulary)
+    {
+        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
+        var used = new HashSet<int>();
+        int limit = vocabulary.IdLimit;
+        foreach (AddedToken token in tokens)
+        {
+            bool isKnown = ids.TryGetValue(token.Content, out int id) || vocabulary.TryGetId(token.Content, out id);
+            if (isKnown ? id != token.Id : vocabulary.Contains(token.Id) || !used.Add(token.Id))
+                return false;
+            ids[token.Content] = token.Id;
+            limit = Math.Max(limit, token.Id + 1);
+        }
+
+        return vocabulary.Count + used.Count == limit;
     }
 }

@@ -60,6 +60,9 @@ public abstract class TensorMerger
 /// </summary>
 public abstract class ModelStatistics
 {
+    /// <summary>The threads of the run, for work between passes; set before the first call of <see cref="NextScan"/>.</summary>
+    public int Threads { get; internal set; } = 1;
+
     /// <summary>Called before every pass over the model: the scan that is needed next, or <see cref="ScanRequest.None"/>.</summary>
     public abstract ScanRequest NextScan();
 

@@ -31,6 +31,45 @@ public sealed class MergeEngineTests
     }
 
     [Fact]
+    public void Lists_by_rank_merge_as_the_heap_does()
+    {
+        var random = new Random(5);
+        int ascending = 0;
+        for (int model = 0; model < 400; model++)
+        {
+            MergeTable merges = RandomMerges(random, letters: random.Next(1, 5), count: random.Next(1, 60));
+            if (!merges.IsAscending)
+                continue;
+            ascending++;
+            var engine = new MergeEngine(merges);
+            for (int i = 0; i < 50; i++)
+            {
+                int[] symbols = new int[random.Next(2, 2000)];
+                for (int j = 0; j < symbols.Length; j++)
+                    symbols[j] = random.Next(4) % Letters(merges);
+                (int[] Ids, int[] Lengths) heap = ([.. symbols], [.. Enumerable.Repeat(1, symbols.Length)]);
+                (int[] Ids, int[] Lengths) lists = ([.. symbols], [.. Enumerable.Repeat(1, symbols.Length)]);
+                int expected = engine.MergeHeap(heap.Ids, heap.Lengths);
+                int found = engine.MergeBuckets(lists.Ids, lists.Lengths);
+                Assert.Equal(heap.Ids[..expected], lists.Ids[..found]);
+                Assert.Equal(heap.Lengths[..expected], lists.Lengths[..found]);
+            }
+        }
+
+        Assert.True(ascending > 50, $"only {ascending} of the models are ascending");
+    }
+
+    [Fact]
+    public void Merges_that_use_a_token_before_it_is_made_are_not_ascending()
+    {
+        Vocabulary vocabulary = Build("a", "b", "c", "ab", "abc");
+        var merges = new MergeTable.Builder(vocabulary);
+        merges.AddLine("ab c"u8);
+        merges.AddLine("a b"u8);
+        Assert.False(merges.Build().IsAscending);
+    }
+
+    [Fact]
     public void One_pretoken_of_a_million_equal_letters_is_merged()
     {
         var tokens = new Vocabulary.Builder();

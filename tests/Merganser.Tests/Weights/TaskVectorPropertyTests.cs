@@ -226,6 +226,38 @@ public sealed class TaskVectorPropertyTests
                 .OrderByDescending(i => Math.Abs(values[i] - origin[i])).ThenBy(i => i).Take((int)(density * count)).Contains(index);
         });
 
+    [Fact]
+    public void The_share_of_the_norm_keeps_the_fewest_largest_elements_that_reach_it() =>
+        Gen.Select(Gen.Float[-8, 8].Array[1, 80], Gen.Int[0, 1000], Gen.Double[0.01, 0.99], Gen.Int[-40, 20]).Sample((values, seed, share, exponent) =>
+        {
+            // The model is cut into tensors at a random place: the norm is that of the whole. Scales down to denormals.
+            float[] changes = [.. values.Select(value => (float)Math.ScaleB(value, exponent * 3))];
+            int cut = new Random(seed).Next(values.Length + 1);
+            ArrayModel Model(float[] elements) => new ArrayModel().With("a", [cut], elements[..cut]).With("b", [elements.Length - cut], elements[cut..]);
+            ArrayModel merged = Run("ties_model", Model(new float[values.Length]), [Model(changes)], new ParameterSet().Set("reset", 2).Set("density", share));
+            float[] kept = [.. merged["a"].Values, .. merged["b"].Values];
+            double[] squares = [.. changes.Select(value => (double)value * value).OrderDescending()];
+            double wanted = share * squares.Sum(), reached = 0;
+            int count = 0;
+            while (count < squares.Length && squares[count] > 0 && reached < wanted * (1 - 1e-12))
+                reached += squares[count++];
+            float least = count == 0 ? 0 : changes.Select(Math.Abs).OrderDescending().ElementAt(count - 1);
+            for (int i = 0; i < changes.Length; i++)
+                Assert.Equal(Math.Abs(changes[i]) >= least ? changes[i] : 0, kept[i]);
+        });
+
+    [Fact]
+    public void The_whole_norm_keeps_all_and_percentages_are_shares()
+    {
+        ArrayModel origin = Random(1);
+        ArrayModel[] models = [Random(2), Random(3)];
+        ParameterSet Norm(double density) => new ParameterSet().Set("reset", 2).Set("density", density);
+        Assert.Equal(Run("ties_model", origin, models, new ParameterSet().Set("density", 1))["w"].Values, Run("ties_model", origin, models, Norm(1))["w"].Values);
+        Assert.Equal(Run("ties_model", origin, models, Norm(0.35))["w"].Values, Run("ties_model", origin, models, Norm(35))["w"].Values);
+        Assert.NotEqual(Run("ties_model", origin, models, Norm(0.35))["w"].Values, Run("ties_model", origin, models, Norm(0.7))["w"].Values);
+        Assert.Equal(Run("ties_model", origin, models, Norm(0.35))["w"].Values, Run("ties_model", origin, [models[1], models[0]], Norm(0.35))["w"].Values);
+    }
+
     private static ArrayModel Run(string name, ArrayModel? origin, IReadOnlyList<ArrayModel> models, ParameterSet parameters, ulong seed = 0) =>
         ArrayMerge.Run(MergeMethods.Find(name)!, origin, models, parameters, new ArrayMergeOptions { Seed = seed });
 

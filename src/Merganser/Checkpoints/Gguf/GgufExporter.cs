@@ -13,7 +13,7 @@ namespace Merganser.Checkpoints.Gguf;
 public sealed record GgufExport(int Tensors, long Bytes, ImmutableArray<string> Remarks);
 
 /// <summary>
-/// Writes Llama-family folders (Llama, Mistral, Qwen2, Qwen3, Gemma 1 to 3) as one GGUF file for llama.cpp: names, hyper-parameters,
+/// Writes Llama-family folders (Llama, Mistral, Mixtral, Qwen2, Qwen3, Gemma 1 to 3) as one GGUF file for llama.cpp: names, hyper-parameters,
 /// vocabulary, query and key rows in the order that its rotary embedding wants. Vectors stay F32; with Q8_0, matrices whose rows are no
 /// multiple of 32 become F16. Streams with a fixed amount of memory for each thread.
 /// </summary>
@@ -34,7 +34,8 @@ public static class GgufExporter
         ArgumentNullException.ThrowIfNull(model);
         GgufFamily family = GgufFamily.Of(model);
         var hyperparameters = new GgufHyperparameters(model, family);
-        List<Output> outputs = Collect(model, family, hyperparameters, type);
+        GgufExperts? experts = GgufExperts.Has(model) ? new GgufExperts(model) : null;
+        List<Output> outputs = Collect(model, family, hyperparameters, experts, type);
         Output embedding = outputs.Find(output => output.Name == "token_embd.weight") ?? throw new MerganserException($"{model.Path}: has no token embedding");
         int rows = checked((int)embedding.Source.Info.Shape[0]);
 
@@ -47,6 +48,7 @@ public static class GgufExporter
         if (type == GgufType.Q8)
             metadata.Add("general.quantization_version", 2u);
         hyperparameters.Write(metadata, architecture.LayerCount(model), rows);
+        experts?.Write(metadata, family.Name);
         List<string> remarks = [];
         if (GgufTokenizer.Write(metadata, model, rows) is { } remark)
             remarks.Add(remark);
@@ -59,13 +61,15 @@ public static class GgufExporter
         return new GgufExport(outputs.Count, layout.Length, [.. remarks]);
     }
 
-    private static List<Output> Collect(ModelFolder model, GgufFamily family, GgufHyperparameters hyperparameters, GgufType type)
+    private static List<Output> Collect(ModelFolder model, GgufFamily family, GgufHyperparameters hyperparameters, GgufExperts? experts, GgufType type)
     {
         List<Output> outputs = [];
         bool tied = model.GetConfigBool("tie_word_embeddings") ?? family.NormOffset != 0;
         foreach (TensorSource source in model.Weights.Tensors.Values.OrderBy(tensor => tensor.Info.Name, NaturalOrder.Comparer))
         {
             TensorInfo info = source.Info;
+            if (experts is not null && experts.Take(source))
+                continue;
             if (family.Map(info.Name, model) is not { } mapped || (tied && mapped == "output.weight"))
                 continue;
             if (!info.DType.IsFloat() || info.Shape.Length is < 1 or > 2)
@@ -75,14 +79,25 @@ public static class GgufExporter
                 : mapped.Contains(".attn_k.", StringComparison.Ordinal) ? hyperparameters.KeyValueHeads : 0;
             if (heads > 0 && info.Shape[0] % (heads * 2) != 0)
                 throw new MerganserException($"{source.Origin}: tensor {Quoted.Name(info.Name)} {info.ShapeText} does not divide into {heads} heads of two halves");
-            GgufType stored = vector ? GgufType.F32 : type == GgufType.Q8 && info.Shape[1] % Q8Blocks.Length != 0 ? GgufType.F16 : type;
+
+            // llama.cpp wants routers in full precision: they decide, they do not weigh much.
+            GgufType stored = vector || mapped.EndsWith("ffn_gate_inp.weight", StringComparison.Ordinal) ? GgufType.F32 : Stored(info, type);
             outputs.Add(new Output(mapped, source, stored, heads, mapped.EndsWith("norm.weight", StringComparison.Ordinal) ? family.NormOffset : 0));
+        }
+
+        foreach (TensorSource stack in experts?.Stacks() ?? [])
+        {
+            if (!stack.Info.DType.IsFloat())
+                throw new MerganserException($"{stack.Origin}: experts are {stack.Info.DType.SafetensorsName()}; GGUF export takes floating-point matrices");
+            outputs.Add(new Output(stack.Info.Name, stack, Stored(stack.Info, type), 0, 0));
         }
 
         if (hyperparameters.RopeFactors() is { } factors)
             outputs.Add(new Output("rope_freqs.weight", new ConstantSource("rope_freqs.weight", factors), GgufType.F32, 0, 0));
         return outputs;
     }
+
+    private static GgufType Stored(TensorInfo matrix, GgufType type) => type == GgufType.Q8 && matrix.Shape[^1] % Q8Blocks.Length != 0 ? GgufType.F16 : type;
 
     private static void WriteFile(string path, GgufLayout layout, List<Output> outputs, IProgress<long>? progress, CancellationToken cancellation)
     {
@@ -117,7 +132,7 @@ public static class GgufExporter
     private static void WriteTensor(SafeFileHandle handle, long start, Output output, IProgress<long>? progress, CancellationToken cancellation)
     {
         TensorInfo info = output.Source.Info;
-        long rowLength = info.Shape.Length == 2 ? info.Shape[1] : output.HeadCount > 0 ? 1 : info.ElementCount;
+        long rowLength = info.Shape.Length >= 2 ? info.Shape[^1] : output.HeadCount > 0 ? 1 : info.ElementCount;
         if (rowLength == 0)
             return;
         long rows = info.ElementCount / rowLength;

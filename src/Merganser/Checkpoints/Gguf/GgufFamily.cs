@@ -15,6 +15,7 @@ internal sealed record GgufFamily(string Name, bool InterleavesHeads, float Norm
     {
         ["llama"] = new("llama", true, 0, false),
         ["mistral"] = new("llama", true, 0, false),
+        ["mixtral"] = new("llama", true, 0, false),
         ["qwen2"] = new("qwen2", false, 0, false),
         ["qwen3"] = new("qwen3", false, 0, false),
         ["gemma"] = new("gemma", false, 1, false),
@@ -34,6 +35,8 @@ internal sealed record GgufFamily(string Name, bool InterleavesHeads, float Norm
         ["mlp.gate_proj"] = "ffn_gate",
         ["mlp.up_proj"] = "ffn_up",
         ["mlp.down_proj"] = "ffn_down",
+        ["block_sparse_moe.gate"] = "ffn_gate_inp",
+        ["mlp.gate"] = "ffn_gate_inp",
         ["pre_feedforward_layernorm"] = "ffn_norm",
         ["post_feedforward_layernorm"] = "post_ffw_norm",
     }.ToFrozenDictionary(StringComparer.Ordinal);
@@ -69,7 +72,7 @@ internal sealed record GgufFamily(string Name, bool InterleavesHeads, float Norm
             int dot = parsed.Rest.LastIndexOf('.');
             string part = dot < 0 ? "" : parsed.Rest[..dot];
             string? mapped = part == "post_attention_layernorm" ? HasSandwichNorms ? "post_attention_norm" : "ffn_norm" : LayerNames.GetValueOrDefault(part);
-            if (mapped is not null && !(parsed.Rest.EndsWith(".bias", StringComparison.Ordinal) && !TakesBias(mapped)))
+            if (mapped is not null && (mapped != "ffn_gate_inp" || GgufExperts.Has(model)) && !(parsed.Rest.EndsWith(".bias", StringComparison.Ordinal) && !TakesBias(mapped)))
                 return $"blk.{parsed.Layer}.{mapped}{parsed.Rest[dot..]}";
         }
 

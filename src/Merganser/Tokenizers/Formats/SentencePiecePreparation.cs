@@ -1,5 +1,3 @@
-using Merganser.Checkpoints.Formats;
-
 namespace Merganser.Tokenizers;
 
 /// <summary>The steps before the model that a SentencePiece model can hold, read off a pipeline.</summary>

@@ -6,17 +6,20 @@ namespace Merganser.Tokenizers;
 
 /// <summary>
 /// Merges a row of symbols in place: always the pair of lowest rank, leftmost on a tie. Short rows by a scan for the lowest
-/// rank after each merge, long ones with a heap of (rank, position): O(n log n). One per thread.
+/// rank after each merge, long ones with a heap of (rank, position): O(n log n), very long ones with a list per rank. One per
+/// thread.
 /// </summary>
 internal sealed class MergeEngine(MergeTable merges, double dropout = 0, ulong seed = 0)
 {
     private const int PositionBits = 6;
     private const uint PositionMask = (1 << PositionBits) - 1;
     private const int ShortLimit = 1 << PositionBits; // a rank has 22 bits at most, so both fit into one number
+    private const int BucketLimit = 1 << 15; // from here on it pays to look at every rank
     private const uint None = uint.MaxValue;
 
     private readonly List<ulong> _skipped = [];
     private ulong _random = seed;
+    private MergeBuckets? _buckets;
     private ulong[] _heap = []; // rank << 32 | position
     private int _heapCount;
     private int[] _next = [];
@@ -31,7 +34,9 @@ internal sealed class MergeEngine(MergeTable merges, double dropout = 0, ulong s
     {
         if (ids.Length < 2)
             return ids.Length;
-        return dropout == 0 && ids.Length <= ShortLimit ? MergeShort(ids, lengths, [], []) : MergeLong(ids, lengths);
+        if (dropout == 0 && ids.Length <= ShortLimit)
+            return MergeShort(ids, lengths, [], []);
+        return dropout == 0 && ids.Length >= BucketLimit && merges.IsAscending ? MergeBuckets(ids, lengths) : MergeHeap(ids, lengths);
     }
 
     /// <summary>Merges symbols that are bytes, with the ranks of byte pairs at hand.</summary>
@@ -118,7 +123,11 @@ internal sealed class MergeEngine(MergeTable merges, double dropout = 0, ulong s
         return half.ToScalar();
     }
 
-    private int MergeLong(Span<int> ids, Span<int> lengths)
+    /// <summary>Merges with a list per rank; the merges must be ascending.</summary>
+    internal int MergeBuckets(Span<int> ids, Span<int> lengths) => (_buckets ??= new MergeBuckets(merges)).Merge(ids, lengths);
+
+    /// <summary>Merges with a heap: right for any merges and with dropout.</summary>
+    internal int MergeHeap(Span<int> ids, Span<int> lengths)
     {
         int count = ids.Length;
         Prepare(ids);

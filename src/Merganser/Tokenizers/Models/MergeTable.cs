@@ -21,6 +21,7 @@ public sealed class MergeTable
     private readonly ulong[] _slots; // left, right, rank + 1: one word, so that a probe touches one cache line; 0 is free
     private readonly int _shift;
     private readonly int _mask;
+    private readonly Lazy<bool> _isAscending;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs over all tokens on load: no time to warm up
     private MergeTable(Vocabulary vocabulary, string continuingSubwordPrefix, int[] lefts, int[] rights, int[] results)
@@ -30,6 +31,7 @@ public sealed class MergeTable
         _lefts = lefts;
         _rights = rights;
         _results = results;
+        _isAscending = new Lazy<bool>(FindWhetherAscending);
         int bits = Math.Max(4, BitOperations.Log2((uint)Math.Max(1, lefts.Length)) + 2);
         _slots = new ulong[1 << bits];
         _shift = 64 - bits;
@@ -52,6 +54,9 @@ public sealed class MergeTable
 
     /// <summary>The number of merges.</summary>
     public int Count => _lefts.Length;
+
+    /// <summary>Whether every merge that uses a token ranks behind all merges that make it, as trainers write them.</summary>
+    internal bool IsAscending => _isAscending.Value;
 
     /// <summary>The merge of a rank.</summary>
     public (int Left, int Right, int Result) this[int rank] => (_lefts[rank], _rights[rank], _results[rank]);
@@ -77,6 +82,21 @@ public sealed class MergeTable
     /// <summary>The token that the merge of a rank makes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int Result(int rank) => _results[rank];
+
+    private bool FindWhetherAscending()
+    {
+        var lastMade = new int[Vocabulary.IdLimit];
+        Array.Fill(lastMade, -1);
+        for (int rank = 0; rank < _results.Length; rank++)
+            lastMade[_results[rank]] = rank;
+        for (int rank = 0; rank < _results.Length; rank++)
+        {
+            if (lastMade[_lefts[rank]] >= rank || lastMade[_rights[rank]] >= rank)
+                return false;
+        }
+
+        return true;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Key(int left, int right) => ((ulong)(uint)left << IdBits) | (uint)right;

@@ -8,6 +8,7 @@ internal static class ModelScan
     {
         if (method.BeginModel([.. jobs.Select(job => job.Context!)]) is not { } statistics)
             return null;
+        statistics.Threads = drivers.Count;
 
         for (ScanRequest request = statistics.NextScan(); request != ScanRequest.None; request = statistics.NextScan())
         {

@@ -84,7 +84,7 @@ public sealed class Pcb : MergeMethod
     {
         public PcbBalance Balance => balance;
 
-        public override ScanRequest NextScan() => balance.NextScan();
+        public override ScanRequest NextScan() => balance.NextScan(Threads);
 
         public override TensorScan? Begin(TensorContext tensor) => tensor.IsOn(Scope) ? null : new Pass(balance);
 

@@ -25,8 +25,8 @@ internal enum PcbVariant
 /// </summary>
 internal sealed class PcbBalance
 {
-    /// <summary>Elements that one thread keeps at most; twelve bytes each.</summary>
-    private const int MostKept = 8 << 20;
+    /// <summary>Elements that all threads together keep at most in one list of each task; twelve bytes each.</summary>
+    private const int MostKept = 16 << 20;
 
     private readonly int _tasks;
     private readonly PcbVariant _variant;
@@ -74,13 +74,14 @@ internal sealed class PcbBalance
     public bool SurveySufficed { get; private set; }
 
     /// <summary>Closes the pass before and says which one is needed next.</summary>
-    public ScanRequest NextScan()
+    /// <param name="threads">Threads that will scan, and that may work on what the scan before found.</param>
+    public ScanRequest NextScan(int threads = 1)
     {
         _stage = _stage switch
         {
             Stage.Start => _count == 0 ? Stage.Done : _survey is null ? Stage.SizesCoarse : Stage.Sample,
-            Stage.Sample => _survey!.Bracket() ? Stage.Survey : Stage.SizesCoarse,
-            Stage.Survey => EndSurvey(),
+            Stage.Sample => _survey!.Bracket(threads) ? Stage.Survey : Stage.SizesCoarse,
+            Stage.Survey => EndSurvey(threads),
             _ => EndPass(),
         };
         return _stage switch
@@ -182,7 +183,7 @@ internal sealed class PcbBalance
 
     private static long HighRank(long count, double share) => Math.Max(0, (long)((count * (1 - share)) - 1));
 
-    private Stage EndSurvey()
+    private Stage EndSurvey(int threads)
     {
         PcbSurvey survey = _survey!;
         _survey = null;
@@ -193,13 +194,17 @@ internal sealed class PcbBalance
             (_low[task], _high[task]) = sizes;
         }
 
-        for (int task = 0; task < _tasks; task++)
+        // One after the other in a large crowd of tasks, so that what is gathered for each does not add up.
+        bool sufficed = true;
+        Workers.Run(Math.Min(threads, 2), _tasks, (_, task) =>
         {
-            if (survey.Products(task, _low[task], Math.Max(_low[task], _high[task])) is not { } products)
-                return Stage.ProductsCoarse;
-            (_floor[task], _ceiling[task]) = products;
-        }
-
+            if (survey.Products(task, _low[task], Math.Max(_low[task], _high[task])) is { } products)
+                (_floor[task], _ceiling[task]) = products;
+            else
+                Volatile.Write(ref sufficed, false);
+        });
+        if (!sufficed)
+            return Stage.ProductsCoarse;
         SurveySufficed = true;
         return Stage.Done;
     }

@@ -70,17 +70,18 @@ internal static unsafe class PcbStored
         return Vector256.Sum(low + high);
     }
 
-    /// <summary>Says what is surely below the bracket, and what must be looked at again.</summary>
+    /// <summary>Says what is surely below the bracket, wherever the upper bound of |T| lies, and what must be looked at again.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Look(Vector256<float> change, Vector256<float> sum, in PcbLimits limits, out Vector256<float> isLower)
     {
         Vector256<float> norm = change * limits.Root;
         Vector256<float> power = norm * norm;
         Vector256<float> most = change * sum * PcbSmall.RoughExp(power);
-        Vector256<float> least = most * Vector256.MultiplyAddEstimate(power, limits.Spread, Vector256<float>.One);
-        isLower = Vector256.LessThan(most, limits.From);
-        return Vector256.AndNot(Vector256.LessThanOrEqual(least, limits.To), isLower)
-            | Vector256.GreaterThanOrEqual(most, limits.Top) | Vector256.GreaterThanOrEqual(power, limits.Large);
+        Vector256<float> less = power * limits.Spread;
+        Vector256<float> least = most * Vector256.MultiplyAddEstimate(Vector256.MultiplyAddEstimate(less, Vector256.Create(0.5f), Vector256<float>.One), less, Vector256<float>.One);
+        isLower = Vector256.LessThan(most, limits.FromAtMost) & Vector256.LessThan(least, limits.FromAtLeast);
+        Vector256<float> isNotUpper = Vector256.LessThanOrEqual(most, limits.ToAtMost) | Vector256.LessThanOrEqual(least, limits.ToAtLeast);
+        return Vector256.AndNot(isNotUpper, isLower) | Vector256.GreaterThanOrEqual(most, limits.Top) | Vector256.GreaterThanOrEqual(power, limits.Large);
     }
 
     private static void Again(ushort* origin, ushort* first, ushort* second, PcbStoredTally one, PcbStoredTally two, in PcbLimits limits1, in PcbLimits limits2)
@@ -119,7 +120,7 @@ internal static unsafe class PcbStored
         Vector256<float> norm = PcbSmall.Clamp(change, limits.High) * limits.Root;
         Vector256<float> power = norm * norm;
         Vector256<float> most = PcbSmall.Inter(change * sum) * PcbSmall.Exp(power);
-        Vector256<float> least = most * Vector256.MultiplyAddEstimate(power, limits.Spread, Vector256<float>.One);
+        Vector256<float> least = most * Vector256.MultiplyAddEstimate(power, limits.Spread * Vector256.Create(1.0001f), Vector256<float>.One);
         for (; open != 0; open &= open - 1)
         {
             int lane = BitOperations.TrailingZeroCount(open);
@@ -139,8 +140,14 @@ internal struct PcbLimits
 
     /// <summary>Minus the share of the power by which it may be smaller.</summary>
     public Vector256<float> Spread;
-    public Vector256<float> From;
-    public Vector256<float> To;
+
+    /// <summary>Where the bracket of P's bound begins, for the greatest and for the least P that the bounds of |T| allow.</summary>
+    public Vector256<float> FromAtMost;
+    public Vector256<float> FromAtLeast;
+
+    /// <summary>Where it ends.</summary>
+    public Vector256<float> ToAtMost;
+    public Vector256<float> ToAtLeast;
     public Vector256<float> Top;
 
     /// <summary>The power from which on a size may be the upper bound of |T|.</summary>

@@ -9,19 +9,24 @@ internal sealed class PcbStoredTally(PcbBracket bracket, int tasks, PcbTally tal
     public float Best { get; private set; } = bracket.Ceiling;
 
     /// <summary>False for brackets that the rough bounds do not suit: sizes that are never 0, or a bound of P that is not positive.</summary>
-    public static bool Suits(in PcbBracket bracket) => bracket is { LowFrom: 0, LowTo: 0, FloorFrom: > 1e-30f, Ceiling: > 0 } && bracket.HighFrom > 1e-15f;
+    public static bool Suits(in PcbBracket bracket) => bracket is { LowFrom: 0, LowTo: 0, FloorFrom: > 1e-30f, FloorFromAtMost: > 1e-30f, Ceiling: > 0 } && bracket.HighFrom > 1e-15f;
 
     /// <summary>The limits for the next run.</summary>
     public PcbLimits Limits()
     {
-        float ratio = bracket.LeastInverse / bracket.MostInverse;
+        float ratio = bracket.LeastInverse / bracket.MostInverse, spread = 1 - (ratio * ratio);
+
+        // The series for the lesser P ends with the square; the rest is a part of what is lost at most.
+        float most = tasks * spread, slack = PcbStored.Slack + (most * most * most / 6 * MathF.Exp(most));
         return new PcbLimits
         {
             Root = Vector256.Create(PcbSmall.Root(tasks, bracket.MostInverse)),
             High = Vector256.Create(bracket.HighFrom),
-            Spread = Vector256.Create(-(1 - (ratio * ratio)) * 1.0001f),
-            From = Vector256.Create(bracket.FloorFrom * (1 - PcbStored.Slack)),
-            To = Vector256.Create(bracket.FloorTo * (1 + PcbStored.Slack)),
+            Spread = Vector256.Create(-spread),
+            FromAtMost = Vector256.Create(bracket.FloorFromAtMost * (1 - PcbStored.Slack)),
+            FromAtLeast = Vector256.Create(bracket.FloorFrom * (1 - slack)),
+            ToAtMost = Vector256.Create(bracket.FloorTo * (1 + PcbStored.Slack)),
+            ToAtLeast = Vector256.Create(bracket.FloorToAtLeast * (1 + slack)),
             Large = Vector256.Create(tasks * 0.9999f),
 
             // P is not below the product of change and sum, so products beyond what is near are looked at again as well.

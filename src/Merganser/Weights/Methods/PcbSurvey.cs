@@ -21,6 +21,7 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
     private readonly ConcurrentDictionary<int, (PcbStoredTally One, PcbStoredTally Two)> _stored = new();
     private readonly PcbBracket[] _brackets = new PcbBracket[tasks];
     private long _sampled;
+    private int _most;
 
     /// <summary>Keeps changes and, behind them, their sums as part of the sample.</summary>
     public void Sample(in Tile tile, ReadOnlySpan<float> sums)
@@ -37,9 +38,10 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
     }
 
     /// <summary>Concludes from the sample; false when it says too little.</summary>
-    public bool Bracket()
+    public bool Bracket(int threads)
     {
-        Parallel.For(0, tasks, task =>
+        _most = most / threads;
+        Workers.Run(threads, tasks, (_, task) =>
         {
             PcbBracket bracket = BracketSizes(task);
             _brackets[task] = bracket.IsUsable ? BracketProducts(task, bracket) : bracket;
@@ -116,21 +118,20 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
         // The zeros, which were only counted, lie behind what is negative.
         bool isZero = rank >= negative && rank < negative + zeros;
         float? floor = isZero ? 0 : TallyRank.Find(products, counts, rank < negative ? rank : rank - zeros);
-        return floor is { } found ? Within(found, ceiling, _brackets[task]) : null;
+        return floor is { } found ? Within(found, ceiling, _brackets[task], high) : null;
     }
-
-    private int Most => most;
 
     private PcbTally[] Tallies() => _tallies.GetOrAdd(
         Environment.CurrentManagedThreadId,
-        static (_, owner) => [.. owner._brackets.Select(bracket => new PcbTally(bracket, owner._brackets.Length, owner.Most))],
+        static (_, owner) => [.. owner._brackets.Select(bracket => new PcbTally(bracket, owner._brackets.Length, owner._most))],
         this);
 
-    private static (float Floor, float Ceiling)? Within(float floor, float ceiling, in PcbBracket bracket)
+    private (float Floor, float Ceiling)? Within(float floor, float ceiling, in PcbBracket bracket, float high)
     {
         // The bracket was widened by what rounding may do; what is found has to lie in the bracket proper.
         float slack = bracket.Slack * Math.Abs(floor) / 2;
-        return floor - slack >= bracket.FloorFrom && floor + slack <= bracket.FloorTo && float.IsFinite(ceiling) ? (floor, ceiling) : null;
+        (float from, float to) = _stored.IsEmpty ? (bracket.FloorFrom, bracket.FloorTo) : bracket.FloorAt(high);
+        return floor - slack >= from && floor + slack <= to && float.IsFinite(ceiling) ? (floor, ceiling) : null;
     }
 
     private static float? Pick(long rank, long beginnings, float from, IEnumerable<TallyList> between, long ends, float to)
@@ -140,8 +141,8 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
         if (rank < beginnings)
             return from;
         rank -= beginnings;
-        (List<ulong> keys, List<uint> counts) = Gather(between);
-        float[] sizes = new float[keys.Count];
+        (ulong[] keys, uint[] counts) = Gather(between);
+        float[] sizes = new float[keys.Length];
         long inside = 0;
         for (int i = 0; i < sizes.Length; i++)
         {
@@ -149,22 +150,28 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
             inside += counts[i];
         }
 
-        return rank < inside ? TallyRank.Find(sizes, [.. counts], rank) : rank - inside < ends ? to : null;
+        return rank < inside ? TallyRank.Find(sizes, counts, rank) : rank - inside < ends ? to : null;
     }
 
-    private static (List<ulong> Keys, List<uint> Counts) Gather(IEnumerable<TallyList> lists)
+    private static (ulong[] Keys, uint[] Counts) Gather(IEnumerable<TallyList> lists)
     {
-        List<ulong> keys = [];
-        List<uint> counts = [];
-        foreach (TallyList list in lists)
-            list.CopyTo(keys, counts);
+        TallyList[] all = [.. lists];
+        ulong[] keys = new ulong[all.Sum(list => list.Count)];
+        uint[] counts = new uint[keys.Length];
+        int at = 0;
+        foreach (TallyList list in all)
+        {
+            list.CopyTo(keys.AsSpan(at), counts.AsSpan(at));
+            at += list.Count;
+        }
+
         return (keys, counts);
     }
 
     private (float[] Products, uint[] Counts) Evaluate(IEnumerable<TallyList> lists, float low, float high)
     {
-        (List<ulong> keys, List<uint> counts) = Gather(lists);
-        float[] changes = new float[keys.Count], sums = new float[keys.Count];
+        (ulong[] keys, uint[] counts) = Gather(lists);
+        float[] changes = new float[keys.Length], sums = new float[keys.Length];
         for (int i = 0; i < changes.Length; i++)
         {
             changes[i] = BitConverter.UInt32BitsToSingle((uint)(keys[i] >> 32));
@@ -172,7 +179,7 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
         }
 
         PcbKernel.Products(changes, sums, low, high, tasks, changes);
-        return (changes, [.. counts]);
+        return (changes, counts);
     }
 
     private PcbBracket BracketSizes(int task)
@@ -196,8 +203,8 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
 
     private PcbBracket BracketProducts(int task, PcbBracket bracket)
     {
-        var least = new OrderStatistics(Place(ranks.Floor, -1), Math.Max(0, _sampled - 1));
-        var greatest = new OrderStatistics(Place(ranks.Floor, 1));
+        var least = new OrderStatistics(Place(ranks.Floor, -1), Place(ranks.Floor, 1), Math.Max(0, _sampled - 1));
+        var greatest = new OrderStatistics(Place(ranks.Floor, -1), Place(ranks.Floor, 1));
         float[] low = new float[Tile.MaxElements], high = new float[Tile.MaxElements];
         Vector256<float> n = Vector256.Create((float)tasks);
         for (int pass = 0; pass < 2; pass++)
@@ -222,12 +229,15 @@ internal sealed class PcbSurvey(int tasks, PcbRanks ranks, int most)
         }
 
         float slack = PcbTally.Slack(tasks);
+        bool isOpenBelow = IsBeyond(ranks.Floor, -1), isOpenAbove = IsBeyond(ranks.Floor, 1);
         return bracket with
         {
             Slack = slack,
-            FloorFrom = IsBeyond(ranks.Floor, -1) ? float.NegativeInfinity : least[0] - (slack * Math.Abs(least[0])),
-            FloorTo = IsBeyond(ranks.Floor, 1) ? float.PositiveInfinity : greatest[0] + (slack * Math.Abs(greatest[0])),
-            Ceiling = least[1],
+            FloorFrom = isOpenBelow ? float.NegativeInfinity : least[0] - (slack * Math.Abs(least[0])),
+            FloorTo = isOpenAbove ? float.PositiveInfinity : greatest[1] + (slack * Math.Abs(greatest[1])),
+            FloorFromAtMost = isOpenBelow ? float.NegativeInfinity : greatest[0] - (slack * Math.Abs(greatest[0])),
+            FloorToAtLeast = isOpenAbove ? float.PositiveInfinity : least[1] + (slack * Math.Abs(least[1])),
+            Ceiling = least[2],
         };
     }
 

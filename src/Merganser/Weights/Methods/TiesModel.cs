@@ -10,7 +10,8 @@ namespace Merganser.Weights.Methods;
 /// <remarks>
 /// <para>1. Trim (<c>reset</c>): <c>topk</c> (default) keeps <c>|τ|</c> from the j-th smallest magnitude on,
 /// <c>j = d − int(d·K)</c>, K = <c>density</c> (default 0.2; above 1 it is a percentage; 1 keeps all); <c>std</c> keeps
-/// <c>|τ − mean| &gt; K·σ</c>, K taken as it is and σ with d − 1 in the divisor.</para>
+/// <c>|τ − mean| &gt; K·σ</c>, K taken as it is and σ with d − 1 in the divisor; <c>normfrac</c> keeps the fewest largest elements whose squares
+/// together reach K·‖τ‖² (the one that reaches it included, and all of its magnitude, as <c>topk</c> does), K a percentage above 1.</para>
 /// <para>2. Elect (<c>resolve</c>): the sign of <c>Σ τ</c> (<c>mass</c>, default), of <c>Σ sign(τ)·τ²/‖τᵢ‖²</c>
 /// (<c>normmass</c>), of the entry with the largest <c>τ²/‖τᵢ‖²</c> (<c>normfrac</c>, the first of equal ones), or none. A sign of 0
 /// becomes the sign of the sum of all signs of the model.</para>
@@ -23,13 +24,13 @@ namespace Merganser.Weights.Methods;
 public sealed class TiesModel : MergeMethod
 {
     private static readonly MethodParameter Density =
-        MethodParameter.Global("density", 0.2, "share of the model's changes to keep; above 1 a percentage") with { Minimum = double.Epsilon, Maximum = 100 };
+        MethodParameter.Global("density", 0.2, "share of the model's changes to keep (normfrac: of their squared norm; std: deviations); above 1 a percentage") with { Minimum = double.Epsilon, Maximum = 100 };
 
     private static readonly MethodParameter Resolve = MethodParameter.Choice("resolve", "how signs are elected", "mass", "normmass", "normfrac", "none");
 
     private static readonly MethodParameter Merge = MethodParameter.Choice("merge", "how values that agree are merged", "mean", "sum", "max");
 
-    private static readonly MethodParameter Reset = MethodParameter.Choice("reset", "how task vectors are trimmed", "topk", "std");
+    private static readonly MethodParameter Reset = MethodParameter.Choice("reset", "how task vectors are trimmed", "topk", "std", "normfrac");
 
     private static readonly MethodParameter Lambda = MethodParameter.Global("lambda", 1, "factor of the merged task vector");
 

@@ -99,6 +99,9 @@ public sealed record MoeConfig
     /// <summary>Where the architecture is written.</summary>
     public RecipePosition ArchitecturePosition { get; init; }
 
+    /// <summary>True when routers come from hidden states of the base.</summary>
+    public bool HasHiddenGates => GateMode is MoeGateMode.Hidden or MoeGateMode.HiddenAverage or MoeGateMode.HiddenLast;
+
     /// <summary>True when routers do not depend on prompts.</summary>
     public bool HasRandomGates => GateMode is MoeGateMode.Random or MoeGateMode.UniformRandom;
 }

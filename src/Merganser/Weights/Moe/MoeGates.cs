@@ -6,7 +6,7 @@ using Merganser.Weights.Tools;
 namespace Merganser.Weights.Moe;
 
 /// <summary>The rows of the routers: one vector for each expert and layer.</summary>
-internal sealed class MoeGates(MoeConfig config, TensorSource embedding, ulong seed)
+internal sealed class MoeGates(MoeConfig config, TensorSource embedding, ulong seed, HiddenGates? hidden)
 {
     /// <summary>Above this condition number of a router, experts are hard to tell apart.</summary>
     public const double MaxCondition = 5;
@@ -15,11 +15,14 @@ internal sealed class MoeGates(MoeConfig config, TensorSource embedding, ulong s
 
     private readonly int _width = checked((int)embedding.Info.Shape[1]);
 
-    /// <summary>Refuses modes that this library cannot carry out.</summary>
-    public static void CheckMode(MoeConfig config)
+    /// <summary>Refuses ids that the embedding has no row for.</summary>
+    public static void CheckTokens(MoePrompt prompt, TensorSource embedding)
     {
-        if (config.GateMode is MoeGateMode.Hidden or MoeGateMode.HiddenAverage or MoeGateMode.HiddenLast)
-            throw config.GateModePosition.Error("gate modes from hidden states (hidden, the default, hidden_avg, hidden_last) run the base model, which this build cannot; set gate_mode to cheap_embed, random or uniform_random");
+        foreach (int id in prompt.Tokens)
+        {
+            if (id >= embedding.Info.Shape[0])
+                throw prompt.Position.Error($"token {id} is not in the vocabulary of {embedding.Info.Shape[0]} of {embedding.Origin}");
+        }
     }
 
     /// <summary>The router of a layer, [experts, width].</summary>
@@ -33,6 +36,12 @@ internal sealed class MoeGates(MoeConfig config, TensorSource embedding, ulong s
         for (int expert = 0; expert < experts.Count; expert++)
         {
             Span<float> row = gate.AsSpan(expert * _width, _width);
+            if (hidden is not null)
+            {
+                hidden.Row(experts[expert], layer).CopyTo(row);
+                continue;
+            }
+
             if (!config.HasRandomGates)
             {
                 FromPrompts(experts[expert], row);
@@ -77,10 +86,9 @@ internal sealed class MoeGates(MoeConfig config, TensorSource embedding, ulong s
         byte[] bytes = new byte[_width * embedding.Info.DType.Size()];
         foreach (MoePrompt prompt in prompts)
         {
+            CheckTokens(prompt, embedding);
             foreach (int id in prompt.Tokens)
             {
-                if (id >= embedding.Info.Shape[0])
-                    throw prompt.Position.Error($"token {id} is not in the vocabulary of {embedding.Info.Shape[0]} of {embedding.Origin}");
                 embedding.Read((long)id * bytes.Length, bytes);
                 TensorCast.ToSingle(bytes, embedding.Info.DType, values);
                 TensorPrimitives.ConvertSaturating<float, double>(values, wide);

@@ -24,6 +24,15 @@ public sealed record MoeOptions
 
     /// <summary>The title of the card: the output folder's name.</summary>
     public string Title { get; init; } = "mixture";
+
+    /// <summary>Threads that compute hidden states; at least 1.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Told before each layer of the base is run for hidden states: the layer and the number of layers. Null for nobody.</summary>
+    public Action<int, int>? LayerDone { get; init; }
+
+    /// <summary>Stops computing hidden states between layers.</summary>
+    public CancellationToken Cancellation { get; init; }
 }
 
 /// <summary>
@@ -34,7 +43,10 @@ public sealed record MoeOptions
 /// <para>Attention, norms and embeddings are the base's. Expert e's matrices are its model's, plus <c>noise_scale</c>·N(0, 1), the down
 /// projection times <c>residual_scale</c>. Routers: <c>cheap_embed</c> sums the base's embeddings of the prompts' tokens and brings the sum to length 1,
 /// subtracts the same of the negative prompts and brings the difference to length 1; <c>random</c> is N(0, 1), <c>uniform_random</c> is
-/// U(−1/√H, 1/√H), both from the seed. Modes from hidden states need the model to run and are refused.</para>
+/// U(−1/√H, 1/√H), both from the seed. <c>hidden</c> (or <c>hidden_last</c>) takes for every layer the hidden state that enters it at the last token of each
+/// prompt, averaged over the prompts, minus the same of the negative prompts, brought to length 1; <c>hidden_avg</c> takes the sum over a prompt's tokens divided by
+/// the length of the longest prompt of its list. For these the base (Llama, Mistral, Qwen2, Qwen3) is run in float32 while the plan is made, its matrices
+/// streamed from the disk.</para>
 /// <para>Tensors that stay as they are are copied by byte ranges.</para>
 /// </remarks>
 public sealed class MoePlanner
@@ -61,13 +73,13 @@ public sealed class MoePlanner
         _architecture = MoeArchitecture.Choose(config, types);
     }
 
-    /// <summary>Plans a mixture. Reads headers and the embeddings of prompts only, and writes nothing.</summary>
+    /// <summary>Plans a mixture. Reads headers and the embeddings of prompts, for hidden gates all layers of the base, and writes nothing.</summary>
     /// <exception cref="MerganserException">The recipe or the models cannot be used.</exception>
     public static MergePlan Plan(MoeConfig config, MoeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         options ??= new MoeOptions();
-        MoeGates.CheckMode(config);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
         CheckExperts(config, options);
         // The recipe's own reader of models serves here too: it finds folders and applies adapters.
         var recipe = new MergeRecipe
@@ -119,6 +131,8 @@ public sealed class MoePlanner
     {
         int layers = ModelLayers.Count(_base.Folder);
         TensorSource embedding = Tensor(_base, "model.embed_tokens.weight");
+        if (embedding.Info.Shape is not [> 0, > 0 and <= int.MaxValue])
+            throw new MerganserException($"{embedding.Origin}: '{embedding.Info.Name}' is {embedding.Info.ShapeText}; it must be a matrix");
         foreach (TensorSource tensor in _base.Tensors.Values.OrderBy(tensor => tensor.Info.Name, StringComparer.Ordinal))
         {
             LayerPlace place = LayerPlace.Of(tensor.Info.Name);
@@ -128,7 +142,8 @@ public sealed class MoePlanner
                 throw new MerganserException($"{tensor.Origin}: '{tensor.Info.Name}' has no place in a {_architecture.Name} mixture; its feed-forward layers must be gate, up and down projections without biases");
         }
 
-        var gates = new MoeGates(_config, embedding, _options.Seed);
+        HiddenGates? hidden = _config.HasHiddenGates ? HiddenGates.Compute(_config, _base, layers, embedding, _options) : null;
+        var gates = new MoeGates(_config, embedding, _options.Seed, hidden);
         double worst = 0;
         for (int layer = 0; layer < layers; layer++)
             worst = Math.Max(worst, AddLayer(layer, gates, embedding));

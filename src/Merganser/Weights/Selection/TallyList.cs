@@ -22,11 +22,14 @@ internal sealed class TallyList(int most)
         _counts[_used++] = 1;
     }
 
-    /// <summary>Appends keys and counts to lists.</summary>
-    public void CopyTo(List<ulong> keys, List<uint> counts)
+    /// <summary>The number of keys, equal ones that were not joined counted each.</summary>
+    public int Count => _used;
+
+    /// <summary>Copies keys and counts.</summary>
+    public void CopyTo(Span<ulong> keys, Span<uint> counts)
     {
-        keys.AddRange(_keys.AsSpan(0, _used));
-        counts.AddRange(_counts.AsSpan(0, _used));
+        _keys.AsSpan(0, _used).CopyTo(keys);
+        _counts.AsSpan(0, _used).CopyTo(counts);
     }
 
     private void MakeRoom()

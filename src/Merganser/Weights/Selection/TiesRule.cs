@@ -24,6 +24,7 @@ internal enum TiesReset
 {
     TopK,
     Deviation,
+    NormShare,
 }
 
 /// <summary>The options of the original TIES, see <see cref="Methods.TiesModel"/>.</summary>

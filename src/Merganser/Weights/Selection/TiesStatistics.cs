@@ -4,7 +4,7 @@ namespace Merganser.Weights.Selection;
 
 /// <summary>
 /// What the original TIES needs to know of the whole model: the threshold of each model (two histograms of bit patterns,
-/// upper and lower half; or mean, then deviation), the norms of the trimmed task vectors, and the majority sign.
+/// upper and lower half, with squares for a share of the norm; or mean, then deviation), the norms of the trimmed task vectors, and the majority sign.
 /// </summary>
 internal sealed class TiesStatistics : ModelStatistics
 {
@@ -16,6 +16,7 @@ internal sealed class TiesStatistics : ModelStatistics
     private readonly long _rank;
     private readonly long[] _ranks;
     private readonly int[] _prefixes;
+    private readonly double[] _missing;
     private readonly Queue<Stage> _stages = new();
     private ThreadLocal<long[][]>? _histograms;
     private Stage _stage;
@@ -32,6 +33,7 @@ internal sealed class TiesStatistics : ModelStatistics
         Array.Fill(_trims, new TiesTrim());
         _prefixes = new int[models];
         _ranks = new long[models];
+        _missing = new double[models];
 
         // The j-th smallest is wanted; j = 0 would be before the first, and K = 1 keeps all.
         _rank = count - (long)(count * rule.Share);
@@ -40,7 +42,7 @@ internal sealed class TiesStatistics : ModelStatistics
             _stages.Enqueue(Stage.Mean);
             _stages.Enqueue(Stage.Deviation);
         }
-        else if (_rank > 0)
+        else if (rule.Reset == TiesReset.NormShare ? rule.Share < 1 : _rank > 0)
         {
             Array.Fill(_ranks, _rank);
             _stages.Enqueue(Stage.UpperHalf);
@@ -62,6 +64,8 @@ internal sealed class TiesStatistics : ModelStatistics
         Norms,
         Majority,
     }
+
+    private bool SumsSquares => _rule.Reset == TiesReset.NormShare && _stage == Stage.UpperHalf;
 
     /// <summary>The trimming of each model.</summary>
     public ReadOnlySpan<TiesTrim> Trims => _trims;
@@ -122,7 +126,7 @@ internal sealed class TiesStatistics : ModelStatistics
     {
         var histograms = new long[_trims.Length][];
         for (int model = 0; model < histograms.Length; model++)
-            histograms[model] = new long[1 << LowBits];
+            histograms[model] = new long[SumsSquares ? NormShare.Length : 1 << LowBits];
         return histograms;
     }
 
@@ -130,9 +134,21 @@ internal sealed class TiesStatistics : ModelStatistics
     {
         for (int model = 0; model < _trims.Length; model++)
         {
-            var total = new long[1 << LowBits];
+            var total = new long[SumsSquares ? NormShare.Length : 1 << LowBits];
             foreach (long[][] histograms in _histograms?.Values ?? [])
                 TensorPrimitives.Add<long>(total, histograms[model], total);
+            if (SumsSquares)
+            {
+                (_prefixes[model], _missing[model]) = NormShare.FindBin(total, _rule.Share);
+                continue;
+            }
+
+            if (_rule.Reset == TiesReset.NormShare)
+            {
+                _trims[model].Limit = ((_prefixes[model] << LowBits) | NormShare.FindLow(total, _prefixes[model], _missing[model])) - 1;
+                continue;
+            }
+
             int bin = 0;
             while (bin < total.Length - 1 && total[bin] < _ranks[model])
                 _ranks[model] -= total[bin++];
@@ -152,12 +168,14 @@ internal sealed class TiesStatistics : ModelStatistics
             {
                 long[] histogram = histograms[model];
                 ReadOnlySpan<float> values = tile.Model(model);
-                bool upper = owner._stage == Stage.UpperHalf;
+                bool upper = owner._stage == Stage.UpperHalf, squares = owner.SumsSquares;
                 int prefix = owner._prefixes[model];
                 for (int i = 0; i < values.Length; i++)
                 {
                     int key = BitConverter.SingleToInt32Bits(values[i] - origin[i]) & 0x7FFFFFFF;
-                    if (upper)
+                    if (squares)
+                        NormShare.Count(histogram, key);
+                    else if (upper)
                         histogram[key >> LowBits]++;
                     else if (key >> LowBits == prefix)
                         histogram[key & ((1 << LowBits) - 1)]++;

@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace Merganser.Weights.Spectral;
 
 /// <summary>Runs independent pieces of work on at most so many threads; the pieces, not the threads, decide the result.</summary>
@@ -12,6 +14,14 @@ internal static class Work
             return;
         }
 
-        Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+        try
+        {
+            Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+        }
+        catch (AggregateException e) when (e.InnerException is { } first)
+        {
+            // A file that became unreadable must give the same one line with threads as without.
+            ExceptionDispatchInfo.Throw(first);
+        }
     }
 }

@@ -2,6 +2,9 @@ using System.Buffers.Binary;
 using Merganser.Checkpoints;
 using Merganser.Checkpoints.Formats;
 using Merganser.Checkpoints.Gguf;
+using Merganser.Weights;
+using Merganser.Weights.Execution;
+using Merganser.Weights.Moe;
 
 namespace Merganser.Tests.Checkpoints.Gguf;
 
@@ -58,6 +61,60 @@ public sealed class GgufTests : IDisposable
         }
 
         return result;
+    }
+
+    [Theory]
+    [InlineData(MoeLayout.Split, GgufType.F32)]
+    [InlineData(MoeLayout.Fused, GgufType.F32)]
+    [InlineData(MoeLayout.Split, GgufType.Q8)]
+    public void The_experts_of_a_mixture_are_stacked_from_either_layout(MoeLayout layout, GgufType type)
+    {
+        string recipe = $"base_model: {Model("llama-a")}\ngate_mode: random\nexperts:\n  - source_model: {Model("llama-a")}\n  - source_model: {Model("llama-b")}\n  - source_model: {Model("llama-base")}\n";
+        using (MergePlan plan = MoePlanner.Plan(MoeConfigReader.Read(recipe, "moe.yml"), new MoeOptions { Layout = layout }))
+            MergeExecutor.Run(plan, _folder["mixture"], new MergeRunOptions());
+        GgufFile file = Export(_folder["mixture"], type, out _);
+        using Checkpoint weights = file.Weights;
+        Assert.Equal("llama", file.Values["general.architecture"]);
+        Assert.Equal(3u, file.Values["llama.expert_count"]);
+        Assert.Equal(2u, file.Values["llama.expert_used_count"]);
+        using ModelFolder mixture = ModelFolder.Open(_folder["mixture"]);
+        ModelFolder[] experts = [.. ((string[])["llama-a", "llama-b", "llama-base"]).Select(name => ModelFolder.Open(Model(name)))];
+        foreach (TensorSource router in mixture.Weights.Tensors.Values.Where(tensor => tensor.Info.Name.EndsWith(".gate.weight", StringComparison.Ordinal)))
+        {
+            string block = $"blk.{router.Info.Name.Split('.')[2]}.";
+            Assert.Equal(DType.F32, weights.Tensors[block + "ffn_gate_inp.weight"].Info.DType);
+            Assert.Equal(router.ReadSingles(), weights.Tensors[block + "ffn_gate_inp.weight"].ReadSingles());
+            foreach (string part in (string[])["gate", "up", "down"])
+            {
+                TensorSource[] matrices = [.. experts.Select(expert => expert.Weights.Tensors[$"model.layers.{router.Info.Name.Split('.')[2]}.mlp.{part}_proj.weight"])];
+                TensorSource stack = weights.Tensors[$"{block}ffn_{part}_exps.weight"];
+                Assert.Equal([3, .. matrices[0].Info.Shape], stack.Info.Shape);
+                float[] wanted = [.. matrices.SelectMany(matrix => matrix.ReadSingles())], found = stack.ReadSingles();
+                for (int i = 0; i < wanted.Length; i++)
+                    Assert.Equal(wanted[i], found[i], type == GgufType.F32 ? 0 : 1e-3f);
+                Assert.DoesNotContain($"{block}ffn_{part}.weight", weights.Tensors.Keys);
+            }
+        }
+
+        Array.ForEach(experts, expert => expert.Dispose());
+    }
+
+    [Theory]
+    [InlineData("num_local_experts", "3", "2 gate matrices|3 experts|\\[3,")]
+    [InlineData("num_local_experts", "1", "experts.1|\\[1,|of 1 experts")]
+    [InlineData("num_local_experts", "\"x\"", "num_local_experts")]
+    [InlineData("num_experts_per_tok", "3", "num_experts_per_tok")]
+    public void Mixtures_whose_configuration_does_not_fit_are_refused_in_one_line(string key, string value, string expected)
+    {
+        string recipe = $"base_model: {Model("llama-a")}\ngate_mode: random\nexperts:\n  - source_model: {Model("llama-a")}\n  - source_model: {Model("llama-b")}\n";
+        using (MergePlan plan = MoePlanner.Plan(MoeConfigReader.Read(recipe, "moe.yml"), new MoeOptions()))
+            MergeExecutor.Run(plan, _folder["mixture"], new MergeRunOptions());
+        using ModelFolder mixture = ModelFolder.Open(_folder["mixture"]);
+        mixture.SetConfig(key, System.Text.Json.Nodes.JsonNode.Parse(value));
+        MerganserException error = Assert.Throws<MerganserException>(() => GgufExporter.Export(mixture, _folder["x.gguf"], GgufType.F16, cancellation: TestContext.Current.CancellationToken));
+        Assert.Matches(expected, error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+        Assert.False(File.Exists(_folder["x.gguf"]));
     }
 
     [Fact]

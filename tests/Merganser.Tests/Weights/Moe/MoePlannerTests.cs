@@ -103,8 +103,8 @@ public sealed class MoePlannerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("gate_mode: random", "", "hidden")]
-    [InlineData("gate_mode: random", "gate_mode: hidden_avg", "forward|cannot|run")]
+    [InlineData("gate_mode: random", "", "positive_prompts")]
+    [InlineData("gate_mode: random", "gate_mode: hidden_avg", "positive_prompts")]
     [InlineData("gate_mode: random", "gate_mode: randon", "random")]
     [InlineData("gate_mode: random", "gate_mode: cheap_embed", "positive_prompts")]
     [InlineData("gate_mode: random", "gate_mode: random\nexperts_per_token: 3", "moe.yml:3:20")]
