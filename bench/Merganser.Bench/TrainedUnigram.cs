@@ -22,8 +22,12 @@ internal static class TrainedUnigram
         var preTokenizer = new SequencePreTokenizer([new WhitespaceSplitPreTokenizer(), new MetaspacePreTokenizer()]);
         var trainer = new UnigramTrainer { VocabularySize = VocabularySize, SpecialTokens = ["<unk>"], UnkToken = "<unk>" };
         TrainedTokenizer trained = trainer.Train(TrainingCorpus.FromDocuments(documents), null, preTokenizer, new TrainingRun(2));
+        // With at most 15 digits all JSON parsers read the same numbers; a last bit decides between equal segmentations.
+        var unigram = (UnigramModel)trained.Model;
+        double[] scores = [.. unigram.Scores.ToArray().Select(score => Math.Round(score, 12))];
+        var model = new UnigramModel(unigram.Vocabulary, scores) { UnkId = unigram.UnkId };
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        new Tokenizer(trained.Model) { PreTokenizer = preTokenizer, Decoder = new MetaspaceDecoder(), AddedTokens = new AddedVocabulary(trained.AddedTokens) }.Save(path);
+        new Tokenizer(model) { PreTokenizer = preTokenizer, Decoder = new MetaspaceDecoder(), AddedTokens = new AddedVocabulary(trained.AddedTokens) }.Save(path);
         return path;
     }
 

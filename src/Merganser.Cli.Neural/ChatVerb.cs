@@ -11,16 +11,18 @@ internal static class ChatVerb
     {
         var model = new ModelArguments();
         var sampling = new SamplingArguments();
+        var decoding = new DecodingArguments();
         var system = new Option<string?>("--system") { Description = "what the model is told before the conversation" };
         var once = new Option<string?>("--message", "-m") { Description = "say this, print the answer and end" };
         var command = new Command("chat", "Talk with a chat model; /reset forgets the conversation, /exit or end of input ends");
         model.AddTo(command);
         sampling.AddTo(command);
+        decoding.AddTo(command);
         command.Add(system);
         command.Add(once);
         command.SetAction((parsed, cancellation) =>
         {
-            using ChatModel chat = ChatModel.Load(parsed.GetRequiredValue(model.Model), model.Options(parsed));
+            using ChatModel chat = ChatModel.Load(parsed.GetRequiredValue(model.Model), model.Options(parsed), decoding.Read(parsed, model));
             GenerationOptions options = sampling.Read(parsed, chat.Recommended);
             TextWriter output = parsed.InvocationConfiguration.Output;
             List<(string Role, string Content)> opening = parsed.GetValue(system) is { } told ? [("system", told)] : [];

@@ -13,16 +13,18 @@ internal static class GenerateVerb
         var model = new ModelArguments();
         var prompt = new Argument<string?>("prompt") { Description = "the text to continue; left out: standard input", Arity = ArgumentArity.ZeroOrOne };
         var sampling = new SamplingArguments();
+        var decoding = new DecodingArguments();
         var stats = new Option<bool>("--stats") { Description = "print tokens per second afterwards" };
         var command = new Command("generate", "Continue a prompt with a language model");
         model.AddTo(command);
         command.Add(prompt);
         sampling.AddTo(command);
+        decoding.AddTo(command);
         command.Add(stats);
         command.SetAction((parsed, cancellation) =>
         {
             string folder = parsed.GetRequiredValue(model.Model);
-            using TextGenerator generator = TextGenerator.Load(folder, model.Options(parsed));
+            using TextGenerator generator = TextGenerator.Load(folder, model.Options(parsed), decoding.Read(parsed, model));
             GenerationOptions options = sampling.Read(parsed, GenerationOptions.Recommended(folder));
             string text = parsed.GetValue(prompt) ?? Console.In.ReadToEnd();
             TextWriter output = parsed.InvocationConfiguration.Output;

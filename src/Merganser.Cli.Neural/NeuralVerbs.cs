@@ -10,5 +10,6 @@ internal static class NeuralVerbs
         GenerateVerb.Create,
         ChatVerb.Create,
         PerplexityVerb.Create,
+        TrainVerb.Create,
     ];
 }

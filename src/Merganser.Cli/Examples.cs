@@ -46,6 +46,14 @@ internal static class Examples
             "merganser diff base/ merged/                  how far the weights moved",
             "merganser methods ties                        a method and its options",
         ],
+        ["pull"] =
+        [
+            "merganser pull Qwen/Qwen2.5-0.5B                    into the local cache; then 'Qwen/Qwen2.5-0.5B' is a model everywhere",
+            "merganser pull Qwen/Qwen2.5-0.5B@main qwen/         into a folder",
+            "merganser pull owner/name --dry-run                 which files, how large",
+            "merganser pull owner/name --include '*.gguf'        other files than the usual ones",
+            "merganser pull owner/name --mirror https://mirror.example",
+        ],
         ["search"] =
         [
             "merganser search examples/vit28/pcb.yml --over lambda=0.2..1.3@0.5",

@@ -11,18 +11,30 @@ internal sealed class RunDisplay : IDisposable
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(5);
 
-    private readonly MergeProgress _progress;
     private readonly TextWriter _error;
     private readonly string _name;
+    private readonly Func<double> _share;
+    private readonly Func<double, string> _state;
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
 
     /// <summary>Begins to watch the counters of a run.</summary>
     public RunDisplay(string name, MergeProgress progress, TextWriter error)
+        : this(name, () => progress.BytesTotal == 0 ? 0 : (double)progress.BytesStored / progress.BytesTotal, seconds => State(progress, seconds), error)
+    {
+    }
+
+    /// <summary>Begins to watch any work.</summary>
+    /// <param name="name">What is shown in front.</param>
+    /// <param name="share">How much is done, 0 to 1.</param>
+    /// <param name="state">Where it is, after so many seconds.</param>
+    /// <param name="error">Where it is shown.</param>
+    public RunDisplay(string name, Func<double> share, Func<double, string> state, TextWriter error)
     {
         _name = name;
-        _progress = progress;
+        _share = share;
+        _state = state;
         _error = error;
         _thread = new Thread(Watch) { IsBackground = true, Name = "progress" };
         _thread.Start();
@@ -63,7 +75,7 @@ internal sealed class RunDisplay : IDisposable
                 ProgressTask task = context.AddTask(Markup.Escape(_name), maxValue: 1);
                 do
                 {
-                    task.Value = _progress.BytesTotal == 0 ? 0 : (double)_progress.BytesStored / _progress.BytesTotal;
+                    task.Value = _share();
                     task.Description = Markup.Escape($"{_name}: {Line()}");
                 }
                 while (!_stop.Wait(TimeSpan.FromMilliseconds(100)));
@@ -72,11 +84,16 @@ internal sealed class RunDisplay : IDisposable
 
     private string Line()
     {
-        double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
-        double share = _progress.BytesTotal == 0 ? 0 : (double)_progress.BytesStored / _progress.BytesTotal;
+        double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds, share = _share();
         string left = share is > 0 and < 1 ? $", {TimeSpan.FromSeconds(seconds * (1 - share) / share):h\\:mm\\:ss} left" : "";
+        return _state(seconds) + left;
+    }
+
+    private static string State(MergeProgress progress, double seconds)
+    {
+        double share = progress.BytesTotal == 0 ? 0 : (double)progress.BytesStored / progress.BytesTotal;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{_progress.Stage} {(_progress.TensorsDone > 0 ? $"{_progress.TensorsDone}/" : "")}{_progress.TensorsTotal} tensors, {share:P0}, {_progress.BytesMoved / seconds / 1e9:F1} GB/s{left}");
+            $"{progress.Stage} {(progress.TensorsDone > 0 ? $"{progress.TensorsDone}/" : "")}{progress.TensorsTotal} tensors, {share:P0}, {progress.BytesMoved / seconds / 1e9:F1} GB/s");
     }
 }

@@ -22,6 +22,7 @@ internal static class Verbs
         EvaluateVerb.Create,
         SearchVerb.Create,
         TokenizerVerb.Create,
+        PullVerb.Create,
         MethodsVerb.Create,
         CompletionVerb.Create,
     ];

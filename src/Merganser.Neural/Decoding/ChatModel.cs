@@ -20,9 +20,16 @@ public sealed class ChatModel : IChatClient
 
     /// <summary>Opens a folder.</summary>
     /// <exception cref="MerganserException">The model cannot be loaded, or has no chat template.</exception>
-    public static ChatModel Load(string folder, ModelOptions? options = null)
+    public static ChatModel Load(string folder, ModelOptions? options = null) => Load(folder, options, new DecoderOptions());
+
+    /// <summary>Opens a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="options">How the model is loaded.</param>
+    /// <param name="decoder">How single sequences are decoded on the processor; null: by the model.</param>
+    /// <exception cref="MerganserException">The model cannot be loaded, or has no chat template.</exception>
+    public static ChatModel Load(string folder, ModelOptions? options, DecoderOptions? decoder)
     {
-        TextGenerator text = TextGenerator.Load(folder, options);
+        TextGenerator text = TextGenerator.Load(folder, options, decoder);
         if (ChatPrompt.Find(folder, text.Tokenizer) is { } prompt)
             return new ChatModel(folder, text, prompt);
         text.Dispose();

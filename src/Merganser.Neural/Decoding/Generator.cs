@@ -4,11 +4,37 @@ using static TorchSharp.torch;
 
 namespace Merganser.Neural.Decoding;
 
-/// <summary>Continues token sequences with a decoder-only model: one after another as they are made, or a batch of prompts at once.</summary>
-public sealed class Generator(CausalLm model)
+/// <summary>
+/// Continues token sequences with a decoder-only model: one after another as they are made, or a batch of prompts at once. Single sequences
+/// of the Llama family on the processor can go through <see cref="LlamaDecoder"/>, several of them at the same time over the same weights.
+/// </summary>
+public sealed class Generator : IDisposable
 {
+    private readonly DecoderPool? _decoders;
+
+    /// <summary>A generator over a model, which must outlive it.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="decoder">
+    /// How single sequences are decoded where <see cref="LlamaDecoder"/> can do it: weights are copied at the first sequence, and later changes
+    /// to the model are not seen. Null, and models that it cannot do: every token goes through the model.
+    /// </param>
+    /// <exception cref="MerganserException">A weight format is wished for, and the model is not of the Llama family or not on the processor.</exception>
+    public Generator(CausalLm model, DecoderOptions? decoder = null)
+    {
+        Model = model;
+        if (decoder is null)
+            return;
+        if (model is LlamaModel llama && model.Device.type == DeviceType.CPU)
+            _decoders = new DecoderPool(llama, decoder);
+        else if (decoder.Weights is not null)
+            throw new MerganserException($"the weight format of decoding (fp32, bf16, int8) can be chosen for models of the Llama family on the processor; this is {model.Config.Text("model_type", model.GetType().Name)} on {model.Device}: choose auto");
+    }
+
     /// <summary>The model.</summary>
-    public CausalLm Model { get; } = model;
+    public CausalLm Model { get; }
+
+    /// <summary>Single sequences go through <see cref="LlamaDecoder"/>.</summary>
+    public bool HasDecoder => _decoders is not null;
 
     /// <summary>Continues one prompt; each new id is handed out as soon as it is chosen. An end id ends the sequence and is not handed out.</summary>
     /// <exception cref="MerganserException">An empty prompt, an id outside the vocabulary, a prompt that fills the context.</exception>
@@ -16,7 +42,7 @@ public sealed class Generator(CausalLm model)
     {
         options.Validate();
         CheckPrompt(prompt);
-        return StreamChecked(prompt, options, cancellation);
+        return _decoders is null ? StreamChecked(prompt, options, cancellation) : StreamDecoded(_decoders, [.. prompt], options, cancellation);
     }
 
     /// <summary>Continues all prompts together; shorter ones are padded on the left, which does not change what they get.</summary>
@@ -81,6 +107,9 @@ public sealed class Generator(CausalLm model)
         return [.. made.Select(row => row.ToArray())];
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _decoders?.Dispose();
+
     private IEnumerable<int> StreamChecked(IReadOnlyList<int> prompt, GenerationOptions options, CancellationToken cancellation)
     {
         Sampler sampler = NewSampler(prompt, options, 0);
@@ -95,6 +124,28 @@ public sealed class Generator(CausalLm model)
                 yield break;
             yield return id;
             next = [id];
+        }
+    }
+
+    private IEnumerable<int> StreamDecoded(DecoderPool decoders, int[] prompt, GenerationOptions options, CancellationToken cancellation)
+    {
+        Sampler sampler = NewSampler(prompt, options, 0);
+        int steps = Math.Min(options.MaxNewTokens, Model.MaxPositions - prompt.Length), id = 0;
+        LlamaDecoder decoder = decoders.Rent();
+        try
+        {
+            for (int step = 0; step < steps; step++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                id = sampler.Next(step == 0 ? decoder.Prefill(prompt) : decoder.Step(id));
+                if (options.EndIds.Contains(id))
+                    yield break;
+                yield return id;
+            }
+        }
+        finally
+        {
+            decoders.Return(decoder);
         }
     }
 

@@ -10,9 +10,12 @@ public sealed class TextGenerator : IDisposable
     private readonly Generator _generator;
 
     /// <summary>Joins a model and a tokenizer; the model is disposed with this.</summary>
-    public TextGenerator(CausalLm model, Tokenizer tokenizer)
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="decoder">How single sequences are decoded on the processor (<see cref="Generator"/>); null: by the model.</param>
+    public TextGenerator(CausalLm model, Tokenizer tokenizer, DecoderOptions? decoder = null)
     {
-        _generator = new Generator(model);
+        _generator = new Generator(model, decoder);
         Tokenizer = tokenizer;
     }
 
@@ -22,11 +25,27 @@ public sealed class TextGenerator : IDisposable
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 
+    /// <summary>Opens a folder with a model and its tokenizer. Models of the Llama family on the processor are decoded by <see cref="LlamaDecoder"/>, without loss.</summary>
+    public static TextGenerator Load(string folder, ModelOptions? options = null) => Load(folder, options, new DecoderOptions());
+
     /// <summary>Opens a folder with a model and its tokenizer.</summary>
-    public static TextGenerator Load(string folder, ModelOptions? options = null)
+    /// <param name="folder">The folder.</param>
+    /// <param name="options">How the model is loaded.</param>
+    /// <param name="decoder">How single sequences are decoded on the processor; null: by the model.</param>
+    /// <exception cref="MerganserException">The folder cannot be loaded, or its model cannot be decoded in the format wished for.</exception>
+    public static TextGenerator Load(string folder, ModelOptions? options, DecoderOptions? decoder)
     {
         Tokenizer tokenizer = Tokenizer.Load(folder);
-        return new TextGenerator(PretrainedModel.Load<CausalLm>(folder, options), tokenizer);
+        CausalLm model = PretrainedModel.Load<CausalLm>(folder, options);
+        try
+        {
+            return new TextGenerator(model, tokenizer, decoder);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Continues a text; pieces are handed out as they become certain, never half a character and never the beginning of a stop text.</summary>
@@ -41,7 +60,11 @@ public sealed class TextGenerator : IDisposable
     public string Generate(string prompt, GenerationOptions options, CancellationToken cancellation = default) => string.Concat(Stream(prompt, options, cancellation));
 
     /// <inheritdoc/>
-    public void Dispose() => Model.Dispose();
+    public void Dispose()
+    {
+        _generator.Dispose();
+        Model.Dispose();
+    }
 
     internal IEnumerable<string> Decode(IEnumerable<int> ids, GenerationOptions options)
     {

@@ -29,6 +29,15 @@ public sealed class RotaryTable
         return factor == 1 ? (both.cos(), both.sin()) : (both.cos() * factor, both.sin() * factor);
     }
 
+    /// <summary>The same for one position without tensors: r/2 cosines and sines.</summary>
+    internal void Fill(long position, long longest, Span<float> cos, Span<float> sin)
+    {
+        float[] inverse = _scaling.InverseFrequencies(longest);
+        float factor = (float)_scaling.AttentionFactor;
+        for (int m = 0; m < inverse.Length; m++)
+            (sin[m], cos[m]) = (MathF.Sin(position * inverse[m]) * factor, MathF.Cos(position * inverse[m]) * factor);
+    }
+
     /// <summary>Rotates the first <see cref="Width"/> dimensions of x [B, H, T, D]; the rest passes.</summary>
     public Tensor Rotate(Tensor x, (Tensor Cos, Tensor Sin) table)
     {

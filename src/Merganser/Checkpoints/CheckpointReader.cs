@@ -1,5 +1,6 @@
 using Merganser.Checkpoints.Formats;
 using Merganser.Checkpoints.Gguf;
+using Merganser.Checkpoints.Hub;
 using Merganser.Checkpoints.Torch;
 
 namespace Merganser.Checkpoints;
@@ -16,16 +17,14 @@ public static class CheckpointReader
     /// <summary>
     /// Opens a file, or the weights in a folder: the first of <c>model.safetensors</c>, <c>model.safetensors.index.json</c>,
     /// <c>pytorch_model.bin</c>, <c>pytorch_model.bin.index.json</c>, <c>adapter_model.safetensors</c>, <c>adapter_model.bin</c>,
-    /// else the only <c>*.safetensors</c> file there. Reads headers only. Tensors of a shard that the index does not name are left out.
+    /// else the only <c>*.safetensors</c> file there; the folder may be a repository in the local cache. Reads headers only. Tensors of a shard that the index does not name are left out.
     /// </summary>
     /// <exception cref="MerganserException">There is nothing to open, or a file is not valid.</exception>
     public static Checkpoint Open(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        path = HubCache.Resolve(path);
         if (File.Exists(path))
             return OpenFile(path, path);
-        if (!Directory.Exists(path))
-            throw new MerganserException($"{path}: no such file or folder");
         foreach (string name in Candidates)
         {
             if (FolderFiles.Find(path, name) is { } found)

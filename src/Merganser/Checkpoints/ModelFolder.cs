@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Merganser.Checkpoints.Formats;
+using Merganser.Checkpoints.Hub;
 
 namespace Merganser.Checkpoints;
 
@@ -64,13 +65,15 @@ public sealed class ModelFolder : IDisposable
 
     private string ConfigPath => System.IO.Path.Combine(Path, "config.json");
 
-    /// <summary>Opens a folder (config.json is optional) or a single weight file.</summary>
+    /// <summary>
+    /// Opens a folder (config.json is optional), a single weight file, or a repository (<c>owner/name[@revision]</c>) that is in
+    /// the local cache; nothing is downloaded.
+    /// </summary>
     /// <exception cref="MerganserException">There is no such folder, its configuration is not a JSON object of at most 16 MB and depth 64,
     /// or its weights cannot be read.</exception>
     public static ModelFolder Open(string path)
     {
-        if (!Directory.Exists(path) && !File.Exists(path))
-            throw new MerganserException($"{path}: there is no such folder or file");
+        path = HubCache.Resolve(path);
         JsonObject config = Directory.Exists(path) && FolderFiles.Find(path, "config.json") is { } configPath ? BoundedJson.ReadObject(configPath) : [];
         return new ModelFolder(path, config, CheckpointReader.Open(path));
     }

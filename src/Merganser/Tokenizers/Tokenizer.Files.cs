@@ -12,7 +12,7 @@ public sealed partial class Tokenizer
     public static Tokenizer Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return TokenizerFiles.Load(path);
+        return TokenizerFiles.Load(Checkpoints.Hub.HubCache.Resolve(path));
     }
 
     /// <summary>Loads a <c>tokenizer.json</c> from memory.</summary>

@@ -32,6 +32,20 @@ public sealed class NeuralVerbTests
     }
 
     [Fact]
+    public void Generate_gives_the_same_text_with_and_without_the_decoder()
+    {
+        string[] generate = ["generate", Model, "Once upon a time", "-n", "60"];
+        string expected = Run([.. generate, "--decode-dtype", "off"]).Output;
+        foreach (string format in (ReadOnlySpan<string>)["auto", "fp32"])
+            Assert.Equal((0, expected, ""), Run([.. generate, "--decode-dtype", format, "--threads", "2"]));
+        foreach (string format in (ReadOnlySpan<string>)["bf16", "int8"])
+        {
+            (int code, string output, _) = Run([.. generate, "--decode-dtype", format]);
+            Assert.Equal((0, 60), (code, output.TrimEnd('\r', '\n').Length));
+        }
+    }
+
+    [Fact]
     public void Chat_answers_by_the_template_of_the_folder()
     {
         using var folder = new TempFolder();
@@ -63,6 +77,7 @@ public sealed class NeuralVerbTests
     [InlineData("--device", "tpu", "tpu")]
     [InlineData("--dtype", "int3", "int3")]
     [InlineData("--threads", "-1", "--threads")]
+    [InlineData("--decode-dtype", "int3", "--decode-dtype")]
     public void A_wrong_option_gives_one_line(string option, string value, string part)
     {
         (int code, string output, string error) = Run("generate", Model, "x", option, value);

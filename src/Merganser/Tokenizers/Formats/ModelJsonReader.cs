@@ -43,7 +43,7 @@ internal ref struct ModelJsonReader(ReadOnlySpan<byte> json, string file)
                     // They need the vocabulary and the prefix, which nearly all files put before them.
                     if (_vocabulary is not null && _scores is null && _options.ContainsKey("continuing_subword_prefix"))
                     {
-                        ReadMerges(ref reader);
+                        ReadMerges(ref reader, _json);
                     }
                     else
                     {
@@ -112,7 +112,7 @@ internal ref struct ModelJsonReader(ReadOnlySpan<byte> json, string file)
         {
             var reader = new Utf8JsonReader(_json[_mergesAt..], TokenizerJson.ReaderOptions);
             reader.Read();
-            ReadMerges(ref reader);
+            ReadMerges(ref reader, _json[_mergesAt..]);
         }
 
         return new BpeModel(vocabulary, _merges ?? throw part.Bad("'merges' is missing"))
@@ -182,14 +182,23 @@ internal ref struct ModelJsonReader(ReadOnlySpan<byte> json, string file)
         }
     }
 
+    /// <summary>Reads the list of merges.</summary>
+    /// <param name="reader">At its opening bracket.</param>
+    /// <param name="text">What the reader reads.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs once per load, over all tokens: no time to warm up
-    private void ReadMerges(ref Utf8JsonReader reader)
+    private void ReadMerges(ref Utf8JsonReader reader, ReadOnlySpan<byte> text)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
             throw Bad("model.merges", "must be a list");
         string prefix = _options.TryGetValue("continuing_subword_prefix", out JsonElement value) && value.ValueKind == JsonValueKind.String
             ? new JsonPart(value, _file, "model.continuing_subword_prefix").AsText()
             : "";
+        if (MergesScanner.TryRead(text, ref reader, _vocabulary!, prefix) is { } scanned)
+        {
+            _merges = scanned;
+            return;
+        }
+
         var builder = new MergeTable.Builder(_vocabulary!, prefix);
         try
         {

@@ -100,10 +100,17 @@ internal sealed class PipelinePlan : FusedPlan
             return null;
         int[] byteIds = ByteTokens.Find(model.Vocabulary);
         int unknown = model.UnknownId ?? -1;
+        var isSymbol = new bool[model.Vocabulary.IdLimit];
+        foreach (int symbol in (ReadOnlySpan<int>)[.. byteIds, unknown])
+        {
+            if (symbol >= 0)
+                isSymbol[symbol] = true;
+        }
+
         for (int rank = 0; rank < model.Merges.Count; rank++)
         {
             (int left, int right, _) = model.Merges[rank];
-            if (left == unknown || right == unknown || byteIds.Contains(left) || byteIds.Contains(right))
+            if (isSymbol[left] || isSymbol[right])
                 return null; // symbols that are not the text they stand for
         }
 

@@ -160,6 +160,26 @@ public sealed class MergeTable
             Add(left, right, _vocabulary[left], _vocabulary[right]);
         }
 
+        /// <summary>Adds the merges of another list of the same vocabulary; false when they are too many.</summary>
+        internal bool TryAppend(Builder other)
+        {
+            int count = Count + other.Count;
+            if (count > MaxCount + 1)
+                return false;
+            if (_lefts.Length < count)
+            {
+                Array.Resize(ref _lefts, count);
+                Array.Resize(ref _rights, count);
+                Array.Resize(ref _results, count);
+            }
+
+            other._lefts.AsSpan(0, other.Count).CopyTo(_lefts.AsSpan(Count));
+            other._rights.AsSpan(0, other.Count).CopyTo(_rights.AsSpan(Count));
+            other._results.AsSpan(0, other.Count).CopyTo(_results.AsSpan(Count));
+            Count = count;
+            return true;
+        }
+
         /// <summary>Makes the table.</summary>
         public MergeTable Build() => new(_vocabulary, _prefix, _lefts.AsSpan(0, Count).ToArray(), _rights.AsSpan(0, Count).ToArray(), _results.AsSpan(0, Count).ToArray());
 

@@ -77,10 +77,10 @@ internal static unsafe class PcbStored
         Vector256<float> norm = change * limits.Root;
         Vector256<float> power = norm * norm;
         Vector256<float> most = change * sum * PcbSmall.RoughExp(power);
-        Vector256<float> less = power * limits.Spread;
-        Vector256<float> least = most * Vector256.MultiplyAddEstimate(Vector256.MultiplyAddEstimate(less, Vector256.Create(0.5f), Vector256<float>.One), less, Vector256<float>.One);
-        isLower = Vector256.LessThan(most, limits.FromAtMost) & Vector256.LessThan(least, limits.FromAtLeast);
-        Vector256<float> isNotUpper = Vector256.LessThanOrEqual(most, limits.ToAtMost) | Vector256.LessThanOrEqual(least, limits.ToAtLeast);
+
+        // What the bounds of |T| take from P at most is a factor; multiplying the limit by it spares a second P.
+        isLower = Vector256.LessThan(most, Vector256.MinNative(limits.FromAtMost, Vector256.MultiplyAddEstimate(power, limits.FromSlope, limits.FromAtLeast)));
+        Vector256<float> isNotUpper = Vector256.LessThanOrEqual(most, Vector256.MaxNative(limits.ToAtMost, Vector256.MultiplyAddEstimate(power, limits.ToSlope, limits.ToAtLeast)));
         return Vector256.AndNot(isNotUpper, isLower) | Vector256.GreaterThanOrEqual(most, limits.Top) | Vector256.GreaterThanOrEqual(power, limits.Large);
     }
 
@@ -145,9 +145,13 @@ internal struct PcbLimits
     public Vector256<float> FromAtMost;
     public Vector256<float> FromAtLeast;
 
+    /// <summary>What a power of 1 adds to the limit for the least P when the greatest is compared with it instead.</summary>
+    public Vector256<float> FromSlope;
+
     /// <summary>Where it ends.</summary>
     public Vector256<float> ToAtMost;
     public Vector256<float> ToAtLeast;
+    public Vector256<float> ToSlope;
     public Vector256<float> Top;
 
     /// <summary>The power from which on a size may be the upper bound of |T|.</summary>

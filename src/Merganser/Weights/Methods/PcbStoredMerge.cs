@@ -53,71 +53,79 @@ internal static unsafe class PcbStoredMerge
     /// nothing has to be kept in memory across it. The number of them, or −1 when an input is not finite.
     /// </summary>
     /// <remarks>
-    /// One loop over the tasks' coefficients after the other: the polynomial is a chain of eight steps, and with both tasks in one
-    /// loop the processor does not see far enough ahead to fill the waiting time with the next elements.
+    /// One loop after the other: the polynomial is a chain of eight steps, and the quotient another long one; in one loop the
+    /// processor does not see far enough ahead to fill the waiting time with the next elements.
     /// </remarks>
     private static int Near(ushort* origin, ushort* first, ushort* second, ushort* output, int count, in PcbWeighing one, in PcbWeighing two, int* far)
     {
         float* scratch = stackalloc float[4 * Part];
-        bool isFinite = true;
+        float* other = scratch + (2 * Part);
+        Vector256<float> check = default;
         int found = 0;
         for (int start = 0; start < count; start += Part)
         {
             int length = Math.Min(Part, count - start);
-            isFinite &= Weigh(origin + start, first + start, second + start, length, one, scratch);
-            found = Finish(origin + start, first + start, second + start, output + start, start, length, two, scratch, far, found);
+            Vector256<float> most = Weigh(origin + start, first + start, second + start, length, one, scratch, ref check);
+            most = Vector256.MaxNative(most, Weigh(origin + start, second + start, first + start, length, two, other, ref check));
+            Finish(origin + start, output + start, length, scratch, other);
+
+            // Below 0 nothing counts, whatever the tangent.
+            if (Vector256.GreaterThan(most, Vector256.Create(PcbSmall.Linear)).ExtractMostSignificantBits() != 0)
+                found = Note(origin + start, first + start, second + start, start, length, far, found);
         }
 
-        return isFinite ? found : -1;
+        return Vector256.EqualsAll(check, Vector256<float>.Zero) ? found : -1;
     }
 
-    /// <summary>The first task's coefficients and parts of the sum; false when an input is not finite.</summary>
-    private static bool Weigh(ushort* origin, ushort* first, ushort* second, int count, in PcbWeighing by, float* scratch)
+    /// <summary>One task's coefficients and parts of the sum; the greatest products of change and sum.</summary>
+    private static Vector256<float> Weigh(ushort* origin, ushort* model, ushort* other, int count, in PcbWeighing by, float* scratch, ref Vector256<float> check)
     {
-        Vector256<float> high = by.High, root = by.Root, floor = by.Floor, share = by.Share, factor = by.Factor, check = default;
+        Vector256<float> high = by.High, root = by.Root, floor = by.Floor, share = by.Share, factor = by.Factor, most = default, finite = check;
         for (int index = 0; index < count; index += StoredBits.Width, scratch += 4 * Vector256<float>.Count)
         {
-            Vector256<uint> b = Vector256.Load(origin + index).AsUInt32(), x = Vector256.Load(first + index).AsUInt32(), y = Vector256.Load(second + index).AsUInt32();
-            Vector256<float> from = StoredBits.Even(b), change = StoredBits.Even(x) - from, sum = change + (StoredBits.Even(y) - from);
-
-            // An input that is not finite makes the sum so, and 0 times the sum NaN.
-            check = Vector256.MultiplyAddEstimate(sum, Vector256<float>.Zero, check);
-            Weigh(change, sum, high, root, floor, share, factor, out Vector256<float> scale, out Vector256<float> part);
+            Vector256<uint> b = Vector256.Load(origin + index).AsUInt32(), x = Vector256.Load(model + index).AsUInt32(), y = Vector256.Load(other + index).AsUInt32();
+            Vector256<float> from = StoredBits.Even(b), change = StoredBits.Even(x) - from, product = change * (change + (StoredBits.Even(y) - from));
+            Weigh(change, product, high, root, floor, share, factor, out Vector256<float> scale, out Vector256<float> part);
             scale.Store(scratch);
             part.Store(scratch + Vector256<float>.Count);
             from = StoredBits.Odd(b);
             change = StoredBits.Odd(x) - from;
-            sum = change + (StoredBits.Odd(y) - from);
-            check = Vector256.MultiplyAddEstimate(sum, Vector256<float>.Zero, check);
-            Weigh(change, sum, high, root, floor, share, factor, out scale, out part);
+            Vector256<float> odd = change * (change + (StoredBits.Odd(y) - from));
+            Weigh(change, odd, high, root, floor, share, factor, out scale, out part);
             scale.Store(scratch + (2 * Vector256<float>.Count));
             part.Store(scratch + (3 * Vector256<float>.Count));
+
+            // An input that is not finite makes a product so, and 0 times the product NaN.
+            finite = Vector256.MultiplyAddEstimate(product, Vector256<float>.Zero, Vector256.MultiplyAddEstimate(odd, Vector256<float>.Zero, finite));
+            most = Vector256.MaxNative(most, Vector256.MaxNative(product, odd));
         }
 
-        return Vector256.EqualsAll(check, Vector256<float>.Zero);
+        check = finite;
+        return most;
     }
 
-    /// <summary>The second task's coefficients, and the result; the number of noted vectors so far.</summary>
-    private static int Finish(ushort* origin, ushort* first, ushort* second, ushort* output, int start, int count, in PcbWeighing by, float* scratch, int* far, int found)
+    /// <summary>The result from both tasks' coefficients.</summary>
+    private static void Finish(ushort* origin, ushort* output, int count, float* one, float* two)
     {
-        Vector256<float> high = by.High, root = by.Root, floor = by.Floor, share = by.Share, factor = by.Factor;
-        for (int index = 0; index < count; index += StoredBits.Width, scratch += 4 * Vector256<float>.Count)
+        const int Lanes = 8;
+        Vector256<float> least = Vector256.Create(1e-12f);
+        for (int index = 0; index < count; index += StoredBits.Width, one += 4 * Lanes, two += 4 * Lanes)
+        {
+            Vector256<uint> b = Vector256.Load(origin + index).AsUInt32();
+            Vector256<float> even = (Vector256.Load(one + Lanes) + Vector256.Load(two + Lanes)) / Vector256.MaxNative(least, Vector256.Load(one) + Vector256.Load(two));
+            Vector256<float> odd = (Vector256.Load(one + (3 * Lanes)) + Vector256.Load(two + (3 * Lanes))) / Vector256.MaxNative(least, Vector256.Load(one + (2 * Lanes)) + Vector256.Load(two + (2 * Lanes)));
+            StoredBits.Round(StoredBits.Even(b) + even, StoredBits.Odd(b) + odd).Store(output + index);
+        }
+    }
+
+    /// <summary>Notes the vectors for which the tangent is not its argument; the number of noted vectors so far.</summary>
+    private static int Note(ushort* origin, ushort* first, ushort* second, int start, int count, int* far, int found)
+    {
+        for (int index = 0; index < count; index += StoredBits.Width)
         {
             Vector256<uint> b = Vector256.Load(origin + index).AsUInt32(), x = Vector256.Load(first + index).AsUInt32(), y = Vector256.Load(second + index).AsUInt32();
-            Vector256<float> from = StoredBits.Even(b), change = StoredBits.Even(y) - from, other = StoredBits.Even(x) - from, sum = other + change;
-            Vector256<float> most = Vector256.MaxNative(other * sum, change * sum);
-            Weigh(change, sum, high, root, floor, share, factor, out Vector256<float> scale, out Vector256<float> part);
-            Vector256<float> even = from + ((Vector256.Load(scratch + Vector256<float>.Count) + part) / Vector256.MaxNative(Vector256.Create(1e-12f), Vector256.Load(scratch) + scale));
-            from = StoredBits.Odd(b);
-            change = StoredBits.Odd(y) - from;
-            other = StoredBits.Odd(x) - from;
-            sum = other + change;
-            most = Vector256.MaxNative(most, Vector256.MaxNative(other * sum, change * sum));
-            Weigh(change, sum, high, root, floor, share, factor, out scale, out part);
-            Vector256<float> odd = from + ((Vector256.Load(scratch + (3 * Vector256<float>.Count)) + part) / Vector256.MaxNative(Vector256.Create(1e-12f), Vector256.Load(scratch + (2 * Vector256<float>.Count)) + scale));
-            StoredBits.Round(even, odd).Store(output + index);
-
-            // Below 0 nothing counts, whatever the tangent.
+            Vector256<float> most = Vector256.MaxNative(
+                Most(StoredBits.Even(b), StoredBits.Even(x), StoredBits.Even(y)), Most(StoredBits.Odd(b), StoredBits.Odd(x), StoredBits.Odd(y)));
             far[found] = start + index;
             found += Vector256.GreaterThan(most, Vector256.Create(PcbSmall.Linear)).ExtractMostSignificantBits() == 0 ? 0 : 1;
         }
@@ -126,11 +134,20 @@ internal static unsafe class PcbStoredMerge
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Most(Vector256<float> origin, Vector256<float> first, Vector256<float> second)
+    {
+        first -= origin;
+        second -= origin;
+        Vector256<float> sum = first + second;
+        return Vector256.MaxNative(first * sum, second * sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Weigh(
-        Vector256<float> change, Vector256<float> sum, Vector256<float> high, Vector256<float> root, Vector256<float> floor, Vector256<float> share, Vector256<float> factor, out Vector256<float> scale, out Vector256<float> part)
+        Vector256<float> change, Vector256<float> inter, Vector256<float> high, Vector256<float> root, Vector256<float> floor, Vector256<float> share, Vector256<float> factor, out Vector256<float> scale, out Vector256<float> part)
     {
         Vector256<float> clamped = PcbSmall.Clamp(change, high);
-        Vector256<float> product = change * sum * PcbSmall.Intra(clamped, root);
+        Vector256<float> product = inter * PcbSmall.Intra(clamped, root);
         scale = Vector256.MinNative(Vector256<float>.One, Vector256.MaxNative(Vector256<float>.Zero, product - floor) * share);
         part = clamped * scale * factor;
     }

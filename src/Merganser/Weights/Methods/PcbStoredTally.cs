@@ -16,17 +16,22 @@ internal sealed class PcbStoredTally(PcbBracket bracket, int tasks, PcbTally tal
     {
         float ratio = bracket.LeastInverse / bracket.MostInverse, spread = 1 - (ratio * ratio);
 
-        // The series for the lesser P ends with the square; the rest is a part of what is lost at most.
-        float most = tasks * spread, slack = PcbStored.Slack + (most * most * most / 6 * MathF.Exp(most));
+        // The least P is the greatest times e^(−x·spread). For x from 0 to n the tangent at 0 is below e^(x·spread), the chord above it.
+        float most = tasks * spread, chord = most > 1e-6f ? MathF.Exp(most) - 1 : most * 1.00001f;
+        float from = bracket.FloorFrom * (1 - PcbStored.Slack), to = bracket.FloorToAtLeast * (1 + PcbStored.Slack);
         return new PcbLimits
         {
             Root = Vector256.Create(PcbSmall.Root(tasks, bracket.MostInverse)),
             High = Vector256.Create(bracket.HighFrom),
             Spread = Vector256.Create(-spread),
             FromAtMost = Vector256.Create(bracket.FloorFromAtMost * (1 - PcbStored.Slack)),
-            FromAtLeast = Vector256.Create(bracket.FloorFrom * (1 - slack)),
+            FromAtLeast = Vector256.Create(from),
+            FromSlope = Vector256.Create(from * spread),
             ToAtMost = Vector256.Create(bracket.FloorTo * (1 + PcbStored.Slack)),
-            ToAtLeast = Vector256.Create(bracket.FloorToAtLeast * (1 + slack)),
+            ToAtLeast = Vector256.Create(to),
+
+            // 0 times infinity would be NaN.
+            ToSlope = Vector256.Create(float.IsFinite(to) ? to * chord / tasks : 0),
             Large = Vector256.Create(tasks * 0.9999f),
 
             // P is not below the product of change and sum, so products beyond what is near are looked at again as well.

@@ -1,4 +1,5 @@
 using Merganser.Checkpoints;
+using Merganser.Checkpoints.Hub;
 
 namespace Merganser.Weights.Recipes;
 
@@ -53,7 +54,7 @@ internal sealed class ModelSet(MergeRecipe recipe, PlanOptions options) : IDispo
             return model;
         ModelFolder folder = Folder(reference, at);
         IReadOnlyDictionary<string, TensorSource> tensors = folder.Weights.Tensors;
-        string? adapter = reference.AdapterPath is { } path ? Locate(path, "adapter", at) : null;
+        string? adapter = reference.AdapterPath is { } path ? Locate(path, reference.AdapterRevision, "adapter", at) : null;
         if (adapter is not null)
             tensors = Overlay(folder, tensors, adapter, at);
 
@@ -74,7 +75,7 @@ internal sealed class ModelSet(MergeRecipe recipe, PlanOptions options) : IDispo
 
     private ModelFolder Folder(ModelReference reference, RecipePosition at)
     {
-        string path = Locate(reference.Path, "model", at);
+        string path = Locate(reference.Path, reference.Revision, "model", at);
         if (_folders.TryGetValue(path, out ModelFolder? folder))
             return folder;
         folder = ModelFolder.Open(path);
@@ -93,7 +94,7 @@ internal sealed class ModelSet(MergeRecipe recipe, PlanOptions options) : IDispo
         return all;
     }
 
-    private string Locate(string path, string what, RecipePosition at)
+    private string Locate(string path, string? revision, string what, RecipePosition at)
     {
         if (path.Contains('\0', StringComparison.Ordinal))
             throw at.Error($"the path {NearestName.Quote(path)} is not valid");
@@ -104,10 +105,12 @@ internal sealed class ModelSet(MergeRecipe recipe, PlanOptions options) : IDispo
         string beside = string.IsNullOrEmpty(folder) ? first : Path.Combine(folder, path);
         if (Directory.Exists(beside) || File.Exists(beside))
             return beside;
+        var repository = HubRepository.TryParse(revision is null ? path : $"{path}@{revision}");
+        if (repository is not null && HubCache.Default.Find(repository) is { } snapshot)
+            return snapshot;
         string hint = Sibling(first) is { } near ? $"; did you mean {NearestName.Quote(near)}?" : "";
-        bool repository = path.Count(c => c == '/') == 1 && !path.StartsWith('.') && !path.StartsWith('/') && hint.Length == 0;
-        throw at.Error(repository
-            ? $"the {what} {NearestName.Quote(path)} is not a folder here; if it is a repository on the hub, download it first and give the folder"
+        throw at.Error(repository?.Name.Contains('/', StringComparison.Ordinal) == true && hint.Length == 0
+            ? $"the {what} {NearestName.Quote(path)} is neither a folder here nor in the local cache; to download it: merganser pull {repository}"
             : $"there is no {what} {NearestName.Quote(path)}{hint}");
     }
 

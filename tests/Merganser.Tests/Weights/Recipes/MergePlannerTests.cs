@@ -104,7 +104,7 @@ public sealed class MergePlannerTests : IDisposable
     [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodels: [{model: a}, {model: a}]\n", "recipe.yml:3:30: a is given twice in the recipe; mergekit would silently use only the later one (--strict-mergekit does that too)")]
     [InlineData("merge_method: linear\nparameters: {weight: 1}\nslices:\n- sources: [{model: a, layer_range: [1, 4]}]\n", "recipe.yml:4:21: 'layer_range' [1, 4] goes beyond the 3 layers of a")]
     [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodels: [{model: bsae}]\n", "recipe.yml:3:18: there is no model 'bsae'; did you mean 'base'?")]
-    [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodels: [{model: some-org/some-name}]\n", "recipe.yml:3:18: the model 'some-org/some-name' is not a folder here; if it is a repository on the hub, download it first and give the folder")]
+    [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodels: [{model: some-org/some-name}]\n", "recipe.yml:3:18: the model 'some-org/some-name' is neither a folder here nor in the local cache; to download it: merganser pull some-org/some-name")]
     [InlineData("merge_method: linear\nparameters: {weight: 1}\nmodules: {vision: {models: [{model: a}]}}\n", "recipe.yml:3:11: LlamaForCausalLM has no module 'vision'; known are default")]
     public void What_does_not_fit_is_named_with_its_place(string recipe, string message) => Assert.Equal(message, _models.Fails(recipe));
 
