@@ -11,6 +11,7 @@ public sealed class LatticeTests
         for (int i = 0; i < 2000; i++)
         {
             int length = random.Next(1, 9);
+            double level = i % 3 == 0 ? -100 : i % 3 == 1 ? 2 : -10; // the sums of the first are made in logarithms
             var lattice = new Lattice();
             lattice.Reset(length);
             int id = 0;
@@ -19,14 +20,14 @@ public sealed class LatticeTests
                 for (int end = begin + 1; end <= length; end++)
                 {
                     if (random.Next(3) > 0)
-                        lattice.Add(begin, end, id++, -10 * random.NextDouble());
+                        lattice.Add(begin, end, id++, level * random.NextDouble());
                 }
             }
 
             var all = new List<(double Score, int[] Path)>();
             List(lattice, length, 0, 0, [], all);
             all = [.. all.OrderByDescending(path => path.Score)];
-            int[][] best = lattice.NBest(5, out double[] scores);
+            int[][] best = lattice.FindNBest(5, out double[] scores);
             Assert.Equal(Math.Min(5, all.Count), best.Length);
             for (int k = 0; k < best.Length; k++)
             {
@@ -34,7 +35,10 @@ public sealed class LatticeTests
                 Assert.Equal(all[k].Score, scores[k], 1e-9);
             }
 
-            Assert.Equal(all.Count > 0 ? all[0].Path : [], lattice.Viterbi());
+            var path = new List<int>();
+            Assert.Equal(all.Count > 0, lattice.FindBest(path));
+            path.Reverse();
+            Assert.Equal(all.Count > 0 ? all[0].Path : [], path);
             var expected = new double[id];
             double total = lattice.AddExpectedCounts(expected, weight: 2);
             double sum = all.Sum(path => Math.Exp(path.Score));
@@ -62,13 +66,16 @@ public sealed class LatticeTests
             var unigram = new UnigramModel(vocabulary, scores) { UnkId = 0, FuseUnk = false };
             ModelEncoder encoder = unigram.CreateEncoder();
             var lattice = new Lattice();
+            var path = new List<int>();
             for (int i = 0; i < 50; i++)
             {
                 byte[] text = System.Text.Encoding.UTF8.GetBytes(new string([.. Enumerable.Range(0, random.Next(1, 20)).Select(_ => "abcéx"[random.Next(5)])]));
                 var tokens = new TokenBuffer();
                 encoder.Encode(text, tokens);
-                lattice.AddPieces(text, unigram.Trie, scores, 0, unigram.UnknownScore);
-                Assert.Equal(lattice.Viterbi().Select(node => lattice.Nodes[node].Id), tokens.Ids.ToArray());
+                lattice.Build(text, unigram.Trie, scores, 0, unigram.UnknownScore);
+                lattice.FindBest(path);
+                path.Reverse();
+                Assert.Equal(path.Select(node => lattice.Nodes[node].Id), tokens.Ids.ToArray());
             }
         }
     }
@@ -101,7 +108,7 @@ public sealed class LatticeTests
     {
         if (at == length)
             all.Add((score, [.. path]));
-        for (int node = 0; node < lattice.Nodes.Count; node++)
+        for (int node = 0; node < lattice.Nodes.Length; node++)
         {
             if (lattice.Nodes[node].Begin != at)
                 continue;

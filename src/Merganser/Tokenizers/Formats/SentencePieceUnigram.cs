@@ -86,67 +86,39 @@ internal sealed class SentencePieceUnigram : SentencePieceSegmenter
         return path;
     }
 
-    /// <summary>The best paths, best first: each end keeps its best partial paths.</summary>
+    /// <summary>The best paths, best first.</summary>
     public List<List<(int Id, int End)>> NBest(ReadOnlySpan<byte> text, int count)
     {
-        var best = new List<(double Score, int Start, int Rank, int Id)>[text.Length + 1];
-        best[0] = [(0, -1, 0, -1)];
+        if (text.IsEmpty)
+            return [[]];
+        var lattice = new Lattice();
+        lattice.Reset(text.Length);
         for (int start = 0; start < text.Length;)
         {
             int characterLength = Utf8.LengthAt(text, start, text.Length);
-            if (best[start] is { } here)
+            bool hasCharacter = false;
+            int node = DoubleArrayTrie.Root;
+            for (int end = start + 1; end <= text.Length; end++)
             {
-                // Nothing is added to a position once the walk has come to it: now only the best stay.
-                here.Sort((a, b) => b.Score.CompareTo(a.Score));
-                if (here.Count > count)
-                    here.RemoveRange(count, here.Count - count);
-                bool hasCharacter = false;
-                int node = DoubleArrayTrie.Root;
-                for (int end = start + 1; end <= text.Length; end++)
-                {
-                    node = _trie.Next(node, text[end - 1]);
-                    if (node < 0)
-                        break;
-                    int id = _trie.Value(node);
-                    if (id < 0)
-                        continue;
-                    Extend(best, here, start, end, id, Score(id, end - start));
-                    hasCharacter |= end - start == characterLength;
-                }
-
-                if (!hasCharacter)
-                    Extend(best, here, start, start + characterLength, _unkId, _unknownScore);
+                node = _trie.Next(node, text[end - 1]);
+                if (node < 0)
+                    break;
+                int id = _trie.Value(node);
+                if (id < 0)
+                    continue;
+                lattice.Add(start, end, id, Score(id, end - start));
+                hasCharacter |= end - start == characterLength;
             }
 
+            if (!hasCharacter)
+                lattice.Add(start, start + characterLength, _unkId, _unknownScore);
             start += characterLength;
         }
 
         List<List<(int Id, int End)>> paths = [];
-        List<(double Score, int Start, int Rank, int Id)> last = best[text.Length] ?? [];
-        last.Sort((a, b) => b.Score.CompareTo(a.Score));
-        for (int rank = 0; rank < Math.Min(count, last.Count); rank++)
-        {
-            List<(int Id, int End)> path = [];
-            (double _, int start, int at, int id) = last[rank];
-            for (int end = text.Length; end > 0;)
-            {
-                path.Add((id, end));
-                end = start;
-                (_, start, at, id) = best[end][at];
-            }
-
-            path.Reverse();
-            paths.Add(path);
-        }
-
+        foreach (int[] path in lattice.FindNBest(count, out _))
+            paths.Add([.. path.Select(node => (lattice.Nodes[node].Id, lattice.Nodes[node].End))]);
         return paths;
-    }
-
-    private static void Extend(List<(double Score, int Start, int Rank, int Id)>[] best, List<(double Score, int Start, int Rank, int Id)> here, int start, int end, int id, double score)
-    {
-        List<(double Score, int Start, int Rank, int Id)> there = best[end] ??= [];
-        for (int rank = 0; rank < here.Count; rank++)
-            there.Add((here[rank].Score + score, start, rank, id));
     }
 
     /// <summary>User-defined pieces score so high that they always win.</summary>

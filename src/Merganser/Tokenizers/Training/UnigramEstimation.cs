@@ -40,7 +40,7 @@ internal sealed class UnigramEstimation
     /// </summary>
     public void Step()
     {
-        double[] expected = SumOverWords((lattice, weight, sums, _) => lattice.AddExpected(weight, sums));
+        double[] expected = SumOverWords((lattice, weight, sums, _) => lattice.AddExpectedCounts(sums, weight));
         double sum = 0;
         for (int piece = 1; piece < Pieces.Count; piece++)
         {
@@ -76,8 +76,8 @@ internal sealed class UnigramEstimation
         double[] uses = SumOverWords((lattice, weight, sums, path) =>
         {
             lattice.FindBest(path);
-            foreach (int piece in path)
-                sums[piece] += weight;
+            foreach (int node in path)
+                sums[lattice.Nodes[node].Id] += weight;
         });
         double sum = 0;
         foreach (double use in uses)
@@ -141,19 +141,19 @@ internal sealed class UnigramEstimation
         int count = Pieces.Count;
         _run.For(Parts, part =>
         {
-            var lattice = new PieceLattice(Pieces, _trie);
+            var lattice = new Lattice();
             var second = new List<int>();
             int end = (int)((part + 1L) * count / Parts);
             for (int piece = Math.Max(1, (int)((long)part * count / Parts)); piece < end; piece++)
             {
                 if (!Pieces.IsLive(piece))
                     continue;
-                lattice.Build(Pieces[piece]);
+                Build(lattice, Pieces[piece]);
                 int length = lattice.FindTwoBest(second);
                 if (second.Count == 0)
                     continue;
                 if (length == 1)
-                    alternatives[piece] = [.. second];
+                    alternatives[piece] = [.. second.Select(node => lattice.Nodes[node].Id)];
                 else
                     expendable[piece] = true;
             }
@@ -162,8 +162,11 @@ internal sealed class UnigramEstimation
         return alternatives;
     }
 
+    private void Build(Lattice lattice, ReadOnlySpan<byte> text) =>
+        lattice.Build(text, _trie, Pieces.Scores, PieceList.Unknown, Pieces.Scores[PieceList.Unknown]);
+
     /// <summary>Lets every word add to a sum per piece.</summary>
-    private double[] SumOverWords(Action<PieceLattice, double, double[], List<int>> add)
+    private double[] SumOverWords(Action<Lattice, double, double[], List<int>> add)
     {
         double[] sums = new double[Pieces.Count];
         // A few parts at a time: as many tables of sums as threads.
@@ -176,13 +179,13 @@ internal sealed class UnigramEstimation
             {
                 double[] own = partial[offset] ??= new double[sums.Length];
                 Array.Clear(own);
-                var lattice = new PieceLattice(Pieces, _trie);
+                var lattice = new Lattice();
                 var path = new List<int>();
                 for (int rank = _bounds[wave + offset]; rank < _bounds[wave + offset + 1]; rank++)
                 {
                     if (rank % 1024 == 0)
                         _run.Cancellation.ThrowIfCancellationRequested();
-                    lattice.Build(_words[rank]);
+                    Build(lattice, _words[rank]);
                     add(lattice, _words.CountOf(rank), own, path);
                 }
             });

@@ -67,12 +67,13 @@ public sealed class UnigramTrainingTests
             List<(int[] Pieces, double Score)> ways = [];
             Cut(pieces, System.Text.Encoding.UTF8.GetBytes(text), [], 0, ways);
             ways.Sort((x, y) => y.Score.CompareTo(x.Score));
-            var lattice = new PieceLattice(pieces, pieces.CreateTrie());
-            lattice.Build(System.Text.Encoding.UTF8.GetBytes(text));
-            var path = new List<int>();
-            lattice.FindBest(path);
-            Assert.Equal(ways[0].Score, path.Sum(piece => pieces.Scores[piece]), 1e-9);
-            int length = lattice.FindTwoBest(path);
+            var lattice = new Lattice();
+            lattice.Build(System.Text.Encoding.UTF8.GetBytes(text), pieces.CreateTrie(), pieces.Scores, PieceList.Unknown, pieces.Scores[PieceList.Unknown]);
+            var nodes = new List<int>();
+            Assert.True(lattice.FindBest(nodes));
+            Assert.Equal(ways[0].Score, nodes.Sum(node => lattice.Nodes[node].Score), 1e-9);
+            int length = lattice.FindTwoBest(nodes);
+            List<int> path = [.. nodes.Select(node => lattice.Nodes[node].Id)];
             Assert.Equal(ways.Count > 1, path.Count > 0);
             if (ways.Count > 1)
             {
@@ -93,7 +94,7 @@ public sealed class UnigramTrainingTests
             }
 
             double[] found = new double[pieces.Count];
-            lattice.AddExpected(3, found);
+            lattice.AddExpectedCounts(found, 3);
             for (int piece = 0; piece < found.Length; piece++)
                 Assert.Equal(expected[piece], found[piece], 1e-9);
         });
