@@ -137,7 +137,7 @@ public sealed class ReaderTests
     public void What_is_not_there_is_said()
     {
         using var folder = new TempFolder();
-        Assert.Contains("no such file or folder", Assert.Throws<MerganserException>(() => CheckpointReader.Open(folder["x"])).Message, StringComparison.Ordinal);
+        Assert.Contains("no such folder or file", Assert.Throws<MerganserException>(() => CheckpointReader.Open(folder["x"])).Message, StringComparison.Ordinal);
         Assert.Contains("no weights found", Assert.Throws<MerganserException>(() => CheckpointReader.Open(folder.Path)).Message, StringComparison.Ordinal);
     }
 
