@@ -14,11 +14,12 @@ public sealed record HubCache(string Root)
 
     /// <summary>The cache of this user: <c>HF_HUB_CACHE</c>, else <c>HF_HOME/hub</c>, else <c>~/.cache/huggingface/hub</c>.</summary>
     public static HubCache Default => new(
-        Variable("HF_HUB_CACHE") ?? Variable("HUGGINGFACE_HUB_CACHE")
-        ?? Path.Join(
-            Variable("HF_HOME")
-            ?? Path.Join(Variable("XDG_CACHE_HOME") ?? Path.Join(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "huggingface"),
-            "hub"));
+        Variable("HF_HUB_CACHE") ?? Variable("HUGGINGFACE_HUB_CACHE") ?? Path.Join(Home, "hub"));
+
+    /// <summary>The folder of the Hugging Face libraries: <c>HF_HOME</c>, else <c>~/.cache/huggingface</c>.</summary>
+    internal static string Home =>
+        Variable("HF_HOME")
+        ?? Path.Join(Variable("XDG_CACHE_HOME") ?? Path.Join(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "huggingface");
 
     /// <summary>The snapshot of a repository that is here; null when it is not. Nothing is downloaded.</summary>
     public string? Find(HubRepository repository)
@@ -61,5 +62,6 @@ public sealed record HubCache(string Root)
         return HubRepository.IsCommitName(commit) ? commit : throw new MerganserException($"{path}: holds {Quoted.Name(commit)}, which is no commit");
     }
 
-    private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+    /// <summary>An environment variable; null when it is empty too.</summary>
+    internal static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }

@@ -4,10 +4,10 @@ namespace Merganser.Checkpoints.Hub;
 public sealed record HubOptions
 {
     /// <summary>The server; <c>HF_ENDPOINT</c> or Hugging Face by default.</summary>
-    public Uri Endpoint { get; init; } = EndpointOf(Variable("HF_ENDPOINT") ?? "https://huggingface.co");
+    public Uri Endpoint { get; init; } = EndpointOf(HubCache.Variable("HF_ENDPOINT") ?? "https://huggingface.co");
 
     /// <summary>The access token; <c>HF_TOKEN</c>, else the file <c>token</c> of <c>HF_HOME</c>; sent to <see cref="Endpoint"/> only.</summary>
-    public string? Token { get; init; } = Variable("HF_TOKEN") ?? Variable("HUGGING_FACE_HUB_TOKEN") ?? StoredToken();
+    public string? Token { get; init; } = HubCache.Variable("HF_TOKEN") ?? HubCache.Variable("HUGGING_FACE_HUB_TOKEN") ?? StoredToken();
 
     /// <summary>The local cache.</summary>
     public HubCache Cache { get; init; } = HubCache.Default;
@@ -33,8 +33,7 @@ public sealed record HubOptions
 
     private static string? StoredToken()
     {
-        string home = Variable("HF_HOME") ?? Path.Join(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "huggingface");
-        string path = Path.Join(home, "token");
+        string path = Path.Join(HubCache.Home, "token");
         try
         {
             return File.Exists(path) && new FileInfo(path).Length <= 1024 && File.ReadAllText(path).Trim() is { Length: > 0 } token ? token : null;
@@ -44,6 +43,4 @@ public sealed record HubOptions
             return null;
         }
     }
-
-    private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }
