@@ -12,13 +12,13 @@ internal static class PeerSpeed
     {
         if (format == "int8" || Run("python3", ["-c", "import transformers, torch"]) is null)
             yield break;
-        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "transformers_peer.py"), Path.GetFullPath(shape.Folder(work)), format, Text(shape.Prompt), Text(Math.Max(4, shape.New / 4)), Text(Math.Min(2, shape.Repeats)), .. threads.Select(Text)];
-        string output = Run("python3", arguments) ?? throw new MerganserException("transformers_peer.py failed");
-        foreach (string line in output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (int count in threads)
         {
-            JsonNode row = JsonNode.Parse(line)!;
+            string[] arguments = [Path.Combine(AppContext.BaseDirectory, "transformers_peer.py"), Path.GetFullPath(shape.Folder(work)), format, Text(shape.Prompt), Text(Math.Max(4, shape.New / 4)), Text(Math.Min(2, shape.Repeats)), Text(count)];
+            string output = Run("python3", arguments, count) ?? throw new MerganserException("transformers_peer.py failed");
+            JsonNode row = JsonNode.Parse(output)!;
             foreach (string kind in (string[])["prefill", "decode"])
-                yield return new SpeedRow(shape.Name, kind, format, (int)row["threads"]!, SpeedRow.Transformers, (double)row[kind]!);
+                yield return new SpeedRow(shape.Name, kind, format, count, SpeedRow.Transformers, (double)row[kind]!);
         }
     }
 
@@ -40,11 +40,18 @@ internal static class PeerSpeed
     }
 
     /// <summary>What a program printed, or null if it is not there or failed.</summary>
-    private static string? Run(string program, string[] arguments)
+    private static string? Run(string program, string[] arguments, int threads = 0)
     {
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+            foreach (string variable in (string[])["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"])
+            {
+                if (threads > 0)
+                    start.Environment[variable] = Text(threads);
+            }
+
+            using Process process = Process.Start(start)!;
             Task<string> errors = process.StandardError.ReadToEndAsync();
             string output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
