@@ -69,8 +69,9 @@ public sealed class TrainingRun : IDisposable
     public TrainingReport Run(string folder, bool overwrite = false, bool resume = false, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
         StagingFolder staging = StagingFolder.Create(folder, overwrite, _ => resume);
-        using var trainer = new Trainer(_task, Trained(), Options with { StatePath = Path.Join(staging.Path, StateFile) });
-        TrainingReport report = trainer.Run(progress, cancellation);
+        TrainingReport report;
+        using (var trainer = new Trainer(_task, Trained(), Options with { StatePath = Path.Join(staging.Path, StateFile) }))
+            report = trainer.Run(progress, cancellation);
         try
         {
             Write(staging.Path);

@@ -5,8 +5,6 @@ using Merganser.Neural.Tests.Models;
 using Merganser.Neural.Training;
 using Merganser.Tests;
 using SkiaSharp;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Merganser.Neural.Tests.Training;
 

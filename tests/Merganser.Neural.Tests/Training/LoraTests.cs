@@ -63,12 +63,18 @@ public sealed class LoraTests
     public void The_base_is_left_as_it_is_and_nothing_is_leaked()
     {
         using CausalLm model = TinyModel.New("llama", Trainable);
-        byte[] before = model.Parameters["model.layers.0.self_attn.q_proj.weight"].Value.detach().bytes.ToArray();
+        byte[] Weight()
+        {
+            using Tensor value = model.Parameters["model.layers.0.self_attn.q_proj.weight"].Value.detach();
+            return value.bytes.ToArray();
+        }
+
+        byte[] before = Weight();
         long live = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
         using (LoraAdapters adapters = LoraAdapters.Attach(model, new LoraOptions { Dropout = 0.5 }, 5))
         using (var trainer = new Trainer(new LoraTask(new CountingTask(model), adapters), adapters.Trained(), new TrainerOptions { Steps = 5 }))
             trainer.Run();
-        Assert.Equal(before, model.Parameters["model.layers.0.self_attn.q_proj.weight"].Value.detach().bytes.ToArray());
+        Assert.Equal(before, Weight());
         Assert.Equal(live, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
     }
 
