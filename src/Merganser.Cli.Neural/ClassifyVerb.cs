@@ -16,18 +16,19 @@ internal static class ClassifyVerb
         var model = new ModelArguments();
         var inputs = new Argument<string[]>("inputs")
         {
-            Description = "pictures, folders of pictures (with a folder per class: accuracy too), folders of IDX files; for text models files with a text a line, .tsv (label, tab, text) or .jsonl; none: lines of standard input",
+            Description = "pictures, folders of pictures (with a folder per class: accuracy too), folders of IDX files, - for a picture on standard input; for models of texts files with a text a line, .tsv (label, tab, text) or .jsonl; none or -: lines of standard input",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var text = new Option<string[]>("--text") { Description = "a text itself; may be given several times" };
-        var labels = new Option<string[]>("--labels") { Description = "classes for CLIP, separated by commas" };
+        var labels = new Option<string[]>("--labels") { Description = "classes for CLIP, or names for those of --head; separated by commas" };
+        var head = new Option<string>("--head") { Description = "FILE or FILE:NAME: the classifier NAME.weight, NAME.bias of a safetensors file, in place of the model's own" };
         var template = new Option<string>("--template") { Description = "for CLIP: the sentence around a label", DefaultValueFactory = _ => "This is a photo of {}." };
         var encoder = new EncoderArguments();
         var output = new ClassificationOutput();
         var command = new Command("classify", "The most probable classes of pictures or texts, and accuracy where the classes are known");
         model.AddTo(command);
         command.Add(inputs);
-        foreach (Option option in (ReadOnlySpan<Option>)[text, labels, template])
+        foreach (Option option in (ReadOnlySpan<Option>)[text, labels, template, head])
             command.Add(option);
         encoder.AddTo(command);
         output.AddTo(command);
@@ -40,22 +41,27 @@ internal static class ClassifyVerb
             PretrainedModel loaded = PretrainedModel.Load(folder, model.Options(parsed));
             try
             {
-                if (names.Length > 0 != loaded is ClipModel)
-                    throw new MerganserException(names.Length > 0 ? $"{folder}: has classes of its own; --labels are for CLIP" : $"{folder}: CLIP has no classes of its own: give --labels cat,dog,…");
+                string? headFile = parsed.GetValue(head);
+                if (headFile is not null && loaded is not VisionModel)
+                    throw new MerganserException($"{folder}: --head is for vision models with a class token, not for {loaded.GetType().Name}");
+                if (names.Length == 0 && loaded is ClipModel)
+                    throw new MerganserException($"{folder}: CLIP has no classes of its own: give --labels cat,dog,…");
+                if (names.Length > 0 && loaded is not ClipModel && headFile is null)
+                    throw new MerganserException($"{folder}: has classes of its own; --labels are for CLIP and for --head");
                 if (literal.Length > 0 && loaded is not EncoderModel)
                     throw new MerganserException($"{folder}: is a model of images; --text is for models of texts");
                 switch (loaded)
                 {
                     case ClipModel clip:
-                        using (var zeroShot = new ZeroShotClassifier(clip, ImageProcessor.Load(clip), Tokenizer.Load(folder), names, parsed.GetValue(template)!) { Batch = batch })
+                        using (var zeroShot = new ZeroShotClassifier(clip, ImageProcessor.Load(clip), Tokenizer.Load(loaded.Source!), names, parsed.GetValue(template)!) { Batch = batch })
                             Run(zeroShot, ImageInput.Find(paths), "images");
                         break;
                     case VisionModel vision:
-                        using (var images = new ImageClassifier(vision, ImageProcessor.Load(vision)) { Batch = batch })
+                        using (var images = new ImageClassifier(vision, ImageProcessor.Load(vision), headFile is null ? null : SeparateHead.Load(headFile), names.Length > 0 ? names : null) { Batch = batch })
                             Run(images, ImageInput.Find(paths), "images");
                         break;
                     case BertModel bert:
-                        using (var texts = new TextClassifier(bert, Tokenizer.Load(folder)) { Batch = batch })
+                        using (var texts = new TextClassifier(bert, Tokenizer.Load(loaded.Source!)) { Batch = batch })
                             Run(texts, TextItems.Find(paths, literal), "texts");
                         break;
                     default:

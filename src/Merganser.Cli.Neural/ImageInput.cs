@@ -12,7 +12,9 @@ internal static class ImageInput
         var items = new List<InputItem<Picture>>();
         foreach (string input in inputs)
         {
-            if (File.Exists(input))
+            if (input == "-")
+                items.Add(new InputItem<Picture>("-", null, ReadStandardInput));
+            else if (File.Exists(input))
                 items.Add(new InputItem<Picture>(input, null, () => Picture.Read(input)));
             else if (Directory.Exists(input))
                 AddFolder(items, input);
@@ -20,7 +22,13 @@ internal static class ImageInput
                 throw new MerganserException($"{input}: there is no such picture or folder");
         }
 
-        return items.Count > 0 ? items : throw new MerganserException("there are no pictures: name files or folders");
+        return items.Count > 0 ? items : throw new MerganserException("there are no pictures: name files or folders, or - for standard input");
+    }
+
+    private static Picture ReadStandardInput()
+    {
+        using Stream input = Console.OpenStandardInput();
+        return Picture.Read(input, "standard input");
     }
 
     private static void AddFolder(List<InputItem<Picture>> items, string folder)

@@ -13,6 +13,12 @@ internal static class TextItems
             items.Add(new InputItem<string>(text, null, () => text));
         foreach (string input in inputs)
         {
+            if (input == "-")
+            {
+                AddStandardInput(items);
+                continue;
+            }
+
             if (!File.Exists(input))
                 throw new MerganserException($"{input}: there is no such file; a text itself is given with --text");
             if (Path.GetExtension(input).ToLowerInvariant() is ".tsv" or ".jsonl" or ".gz")
@@ -22,9 +28,11 @@ internal static class TextItems
         }
 
         if (inputs.Count == 0 && literal.Count == 0)
-            Add(items, "", TextInput.SplitLines(Console.In.ReadToEnd()).Select(line => new TextExample(line, null)));
+            AddStandardInput(items);
         return items.Count > 0 ? items : throw new MerganserException("there are no texts: name files with a text a line, or give --text");
     }
+
+    private static void AddStandardInput(List<InputItem<string>> items) => Add(items, "", TextInput.SplitLines(Console.In.ReadToEnd()).Select(line => new TextExample(line, null)));
 
     private static void Add(List<InputItem<string>> items, string file, IEnumerable<TextExample> examples)
     {

@@ -79,6 +79,41 @@ public sealed class ClassifyVerbTests
     }
 
     [Fact]
+    public void The_small_experts_with_their_heads_are_as_accurate_as_the_evaluation_in_managed_code_says()
+    {
+        string family = Path.Combine(Golden.Repository, "models", "vit28-tasks"), heads = Path.Combine(family, "heads.safetensors"), images = Path.Combine(family, "images");
+        string[] tasks = [.. Directory.GetDirectories(images).Select(task => Path.GetFileName(task)!)];
+        string[] experts = [.. tasks.Select(task => Path.Combine(family, $"ft-{task}"))];
+        JsonNode expected = JsonNode.Parse(Run(["evaluate", .. experts, "--heads", heads, "--images", images, "--json"]).Output)!;
+        for (int i = 0; i < tasks.Length; i++)
+        {
+            (int code, string output, _) = Run("classify", experts[i], Path.Combine(images, tasks[i]), "--head", $"{heads}:{tasks[i]}", "--summary", "--json");
+            Assert.Equal(0, code);
+            Assert.Equal(expected[experts[i]]![tasks[i]]!.GetValue<double>(), JsonNode.Parse(output)!["accuracy"]!.GetValue<double>(), 1e-9);
+        }
+    }
+
+    [Fact]
+    public void A_head_of_its_own_file_is_checked_and_its_classes_can_be_named()
+    {
+        using var folder = new TempFolder();
+        string family = Path.Combine(Golden.Repository, "models", "vit28-tasks"), heads = Path.Combine(family, "heads.safetensors"), model = Path.Combine(family, "ft-quickdraw-3");
+        PictureTests.Write(folder["x.png"], 28, 28, (x, y) => new SKColor((byte)(9 * x), (byte)(9 * y), 0));
+        string[] classify = ["classify", model, folder["x.png"]];
+        foreach ((string[] args, string expected) in ((string[], string)[])
+            [([], "give --head"), (["--head", heads], "several heads"), (["--head", heads + ":cats"], "no head 'cats'"), (["--head", $"{heads}:quickdraw-3", "--labels", "cat,train"], "2 labels for the 3 classes"), (["--head", folder["none"]], "none")])
+        {
+            (int code, string output, string error) = Run([.. classify, .. args]);
+            Assert.Equal((1, ""), (code, output));
+            Assert.Contains(expected, error, StringComparison.Ordinal);
+            Assert.Single(error.TrimEnd().Split('\n'));
+        }
+
+        string named = Run([.. classify, "--head", $"{heads}:quickdraw-3", "--labels", "cat,rainbow,train", "--top-k", "3"]).Output;
+        Assert.All((string[])["cat ", "rainbow ", "train "], label => Assert.Contains(label, named, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Texts_come_from_files_and_options_and_long_ones_are_cut()
     {
         using var folder = new TempFolder();
@@ -107,7 +142,7 @@ public sealed class ClassifyVerbTests
         string model = Model(folder, Vit);
         File.WriteAllText(folder["x.png"], "no picture");
         foreach ((string[] args, string expected) in ((string[], string)[])
-            [(["x.png"], "no PNG"), (["nowhere"], "no such picture"), (["x.png", "--labels", "a,b"], "--labels are for CLIP"), (["x.png", "--batch", "0"], "--batch"), (["x.png", "--top-k", "0"], "--top-k"), (["--text", "a"], "--text")])
+            [(["x.png"], "no PNG"), (["nowhere"], "no such picture"), (["x.png", "--head", "h"], "h"), ([], "no pictures"), (["x.png", "--labels", "a,b"], "--labels are for CLIP"), (["x.png", "--batch", "0"], "--batch"), (["x.png", "--top-k", "0"], "--top-k"), (["--text", "a"], "--text")])
         {
             (int code, string output, string error) = Run(["classify", model, .. args.Select(arg => arg is "x.png" or "nowhere" ? folder[arg] : arg)]);
             Assert.Equal((1, ""), (code, output));

@@ -60,6 +60,29 @@ public sealed class Picture
         }
     }
 
+    /// <summary>Reads a picture from a stream, to its end, as colours.</summary>
+    /// <exception cref="MerganserException">The stream cannot be read, or holds no whole picture of a kind that is read.</exception>
+    public static Picture Read(Stream stream, string name)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        try
+        {
+            using var bytes = new MemoryStream();
+            byte[] part = new byte[1 << 16];
+            for (int count; (count = stream.Read(part)) > 0; bytes.Write(part, 0, count))
+            {
+                if (bytes.Length > MaxBytes)
+                    throw new MerganserException($"{name}: is larger than 1 GiB");
+            }
+
+            return Decode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), name);
+        }
+        catch (IOException e)
+        {
+            throw new MerganserException($"{name}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
     /// <summary>Decodes a file in memory, as colours.</summary>
     /// <param name="bytes">The file.</param>
     /// <param name="name">What messages call it.</param>
