@@ -38,14 +38,15 @@ public abstract class Classifier<T>(PretrainedModel model) : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        model.Dispose();
         Dispose(disposing: true);
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Lets go of what is held besides the model.</summary>
+    /// <summary>Lets go of the model and what is held besides.</summary>
     protected virtual void Dispose(bool disposing)
     {
+        if (disposing)
+            model.Dispose();
     }
 
     /// <summary>Which items go together; by default as they come.</summary>

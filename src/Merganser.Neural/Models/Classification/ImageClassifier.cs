@@ -50,5 +50,10 @@ public sealed class ImageClassifier : Classifier<Picture>
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _head?.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _head?.Dispose();
+        base.Dispose(disposing);
+    }
 }

@@ -51,5 +51,10 @@ public sealed class ZeroShotClassifier : Classifier<Picture>
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _texts.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _texts.Dispose();
+        base.Dispose(disposing);
+    }
 }
