@@ -13,6 +13,7 @@ public static class ModelRegistry
         ["Qwen3ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["ViTModel"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: false),
         ["ViTForImageClassification"] = static (config, options) => new VitModel(config, options, VitHead.Classifier, distilled: false),
+        ["SmallVit"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: false), // models/vit28-tasks: heads apart.
         ["DeiTModel"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: true),
         ["DeiTForImageClassification"] = static (config, options) => new VitModel(config, options, VitHead.Classifier, distilled: true),
         ["DeiTForImageClassificationWithTeacher"] = static (config, options) => new VitModel(config, options, VitHead.Teacher, distilled: true),
@@ -45,6 +46,7 @@ public static class ModelRegistry
         ["qwen2"] = "Qwen2ForCausalLM",
         ["qwen3"] = "Qwen3ForCausalLM",
         ["vit"] = "ViTModel",
+        ["small_vit"] = "SmallVit",
         ["deit"] = "DeiTModel",
         ["clip"] = "CLIPModel",
         ["clip_vision_model"] = "CLIPVisionModel",
