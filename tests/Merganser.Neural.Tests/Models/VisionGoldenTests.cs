@@ -1,4 +1,3 @@
-using Merganser.Checkpoints;
 using Merganser.Neural.Models;
 using Merganser.Neural.Models.Vision;
 using Merganser.Tests;
