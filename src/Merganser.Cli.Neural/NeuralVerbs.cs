@@ -11,5 +11,6 @@ internal static class NeuralVerbs
         ChatVerb.Create,
         PerplexityVerb.Create,
         TrainVerb.Create,
+        ClassifyVerb.Create,
     ];
 }
