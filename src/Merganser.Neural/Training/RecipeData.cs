@@ -47,7 +47,10 @@ internal sealed class RecipeData(TrainingRecipe recipe)
                     Images(vision, processor, recipe.Train, "train"),
                     recipe.Evaluate is { } folder ? Images(vision, processor, folder, "test", "t10k") : null,
                     [.. processor.Mean.Select(value => value / scale)],
-                    [.. processor.Deviation.Select(value => value / scale)]) { LabelSmoothing = recipe.LabelSmoothing };
+                    [.. processor.Deviation.Select(value => value / scale)])
+                {
+                    LabelSmoothing = recipe.LabelSmoothing,
+                };
             default:
                 throw new MerganserException($"{recipe.Model}: {model.GetType().Name} is neither a decoder nor a classifier of texts or images; others are not trained by recipes");
         }
