@@ -14,9 +14,7 @@ public static class ImageFolder
     {
         if (channels is not (1 or 3))
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "1 or 3");
-        if (!Directory.Exists(folder))
-            throw new MerganserException($"{folder}: there is no such folder");
-        string[] classes = [.. Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        string[] classes = Classes(folder);
         (string Path, int Label)[] files =
         [
             .. classes.SelectMany((name, label) => Directory.EnumerateFiles(Path.Join(folder, name))
@@ -32,6 +30,12 @@ public static class ImageFolder
             Decode(files[i].Path, channels, height, width, pixels.AsSpan(i * size, size));
         return new ImageSet(channels, height, width, pixels, [.. files.Select(file => file.Label)], classes);
     }
+
+    /// <summary>The names of the folders of a folder, in order.</summary>
+    /// <exception cref="MerganserException">There is no such folder.</exception>
+    internal static string[] Classes(string folder) => Directory.Exists(folder)
+        ? [.. Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]
+        : throw new MerganserException($"{folder}: there is no such folder");
 
     private static void Decode(string path, int channels, int height, int width, Span<byte> planes)
     {
