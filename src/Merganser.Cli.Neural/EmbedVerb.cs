@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using Merganser.Neural.Models;
 using Merganser.Neural.Models.Embeddings;
-using Merganser.Neural.Models.Processing;
 using Merganser.Neural.Models.Vision;
 
 namespace Merganser.Cli.Neural;

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Merganser.Checkpoints;
 using Merganser.Neural.Models;
 using Merganser.Neural.Models.Embeddings;
@@ -110,7 +109,7 @@ public sealed class TextEmbedderTests
     {
         using var folder = new TempFolder();
         string model = TinyFolders.Make(folder, TinyFolders.Bert);
-        using IEmbeddingGenerator<string, Embedding<float>> generator = TextEmbedder.Load(model, new EmbeddingOptions { Normalize = true, Batch = 2 });
+        using TextEmbedder generator = TextEmbedder.Load(model, new EmbeddingOptions { Normalize = true, Batch = 2 });
         CancellationToken token = TestContext.Current.CancellationToken;
         GeneratedEmbeddings<Embedding<float>>[] all = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => generator.GenerateAsync(Texts, cancellationToken: token)));
         Assert.All(all, rows => Assert.Equal(all[0].Select(row => row.Vector.ToArray()), rows.Select(row => row.Vector.ToArray())));
