@@ -11,5 +11,7 @@ internal static class NeuralVerbs
         ChatVerb.Create,
         PerplexityVerb.Create,
         TrainVerb.Create,
+        ClassifyVerb.Create,
+        EmbedVerb.Create,
     ];
 }

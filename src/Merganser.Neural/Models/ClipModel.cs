@@ -42,6 +42,9 @@ public sealed class ClipModel : PretrainedModel
     /// <summary>The image encoder.</summary>
     public VisionEncoder Vision { get; }
 
+    /// <summary>exp(logit_scale): what multiplies cosines to make scores.</summary>
+    internal float Scale => MathF.Exp(_scale.Value.to(ScalarType.Float32).item<float>());
+
     /// <inheritdoc/>
     protected override WeightMap Names { get; } = new() { Rules = [WeightRule.IgnoreEnding("position_ids", "numbers 0, 1, 2, …")] };
 

@@ -23,6 +23,10 @@ public sealed class ModelConfig
     /// <summary>The configuration of a folder.</summary>
     public static ModelConfig Of(ModelFolder folder) => new(folder.Config, Path.Combine(folder.Path, "config.json"));
 
+    /// <summary>Reads a JSON file, config.json or one beside it.</summary>
+    /// <exception cref="MerganserException">The file cannot be read, is far too large, or holds no JSON object.</exception>
+    public static ModelConfig ReadFile(string path) => new(BoundedJson.ReadObject(path), path);
+
     /// <summary>A nested block as a configuration of its own; empty if it is not there.</summary>
     public ModelConfig Block(string key) => Find(key) switch
     {

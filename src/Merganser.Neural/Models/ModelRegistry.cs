@@ -13,6 +13,7 @@ public static class ModelRegistry
         ["Qwen3ForCausalLM"] = static (config, options) => new LlamaModel(config, options),
         ["ViTModel"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: false),
         ["ViTForImageClassification"] = static (config, options) => new VitModel(config, options, VitHead.Classifier, distilled: false),
+        ["SmallVit"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: false), // models/vit28-tasks: heads apart.
         ["DeiTModel"] = static (config, options) => new VitModel(config, options, VitHead.Pooler, distilled: true),
         ["DeiTForImageClassification"] = static (config, options) => new VitModel(config, options, VitHead.Classifier, distilled: true),
         ["DeiTForImageClassificationWithTeacher"] = static (config, options) => new VitModel(config, options, VitHead.Teacher, distilled: true),
@@ -45,6 +46,7 @@ public static class ModelRegistry
         ["qwen2"] = "Qwen2ForCausalLM",
         ["qwen3"] = "Qwen3ForCausalLM",
         ["vit"] = "ViTModel",
+        ["small_vit"] = "SmallVit",
         ["deit"] = "DeiTModel",
         ["clip"] = "CLIPModel",
         ["clip_vision_model"] = "CLIPVisionModel",
@@ -59,13 +61,19 @@ public static class ModelRegistry
     /// <summary>The names that are known.</summary>
     public static IReadOnlyCollection<string> Names => Known.Keys;
 
-    internal static PretrainedModel Create(ModelConfig config, ModelOptions options)
+    /// <summary>The architecture that a configuration names.</summary>
+    /// <exception cref="MerganserException">It names none.</exception>
+    internal static string NameOf(ModelConfig config)
     {
         // Configurations of inner models and of older tools name no architecture: their type has a usual one.
         IReadOnlyList<string> architectures = config.Texts("architectures");
         string? name = architectures.Count > 0 ? architectures[0] : UsualArchitecture.GetValueOrDefault(config.Text("model_type", ""));
-        if (name is null)
-            throw config.Wrong("architectures", "a list with the name of the architecture");
+        return name ?? throw config.Wrong("architectures", "a list with the name of the architecture");
+    }
+
+    internal static PretrainedModel Create(ModelConfig config, ModelOptions options)
+    {
+        string name = NameOf(config);
         return Known.TryGetValue(name, out Func<ModelConfig, ModelOptions, PretrainedModel>? make)
             ? make(config, options)
             : throw config.Wrong("architectures", NearestArchitecture(name));

@@ -108,8 +108,20 @@ internal sealed record VisionNames
         .. Renamed("blocks.*.mlp.fc1", $"{Blocks}.*.{Up}"),
         .. Renamed("blocks.*.mlp.fc2", $"{Blocks}.*.{Down}"),
         .. Renamed("norm", FinalNorm),
+        .. Flat,
         .. Head("head", head),
         .. Head("head_dist", distillationHead),
+    ];
+
+    /// <summary>timm's layout with one level less, as the small family in models/vit28-tasks has it.</summary>
+    private IEnumerable<WeightRule> Flat =>
+    [
+        .. Renamed("patch", Patch),
+        .. Fused("weight", "blocks.*.qkv"),
+        .. Fused("bias", "blocks.*.qkv"),
+        .. Renamed("blocks.*.proj", $"{Blocks}.*.{Output}"),
+        .. Renamed("blocks.*.fc1", $"{Blocks}.*.{Up}"),
+        .. Renamed("blocks.*.fc2", $"{Blocks}.*.{Down}"),
     ];
 
     private static IEnumerable<WeightRule> Renamed(string other, string own) =>
@@ -119,6 +131,6 @@ internal sealed record VisionNames
         ? [WeightRule.IgnoreBeginning($"{other}.", "a head that is not used")]
         : Renamed(other, own);
 
-    private IEnumerable<WeightRule> Fused(string part) =>
-        [WeightRule.Split($"blocks.*.attn.qkv.{part}", $"{Blocks}.*.{Query}.{part}", $"{Blocks}.*.{Key}.{part}", $"{Blocks}.*.{Value}.{part}")];
+    private IEnumerable<WeightRule> Fused(string part, string name = "blocks.*.attn.qkv") =>
+        [WeightRule.Split($"{name}.{part}", $"{Blocks}.*.{Query}.{part}", $"{Blocks}.*.{Key}.{part}", $"{Blocks}.*.{Value}.{part}")];
 }
