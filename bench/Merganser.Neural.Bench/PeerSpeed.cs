@@ -40,7 +40,7 @@ internal static class PeerSpeed
     }
 
     /// <summary>What a program printed, or null if it is not there or failed.</summary>
-    private static string? Run(string program, string[] arguments, int threads = 0)
+    public static string? Run(string program, string[] arguments, int threads = 0)
     {
         try
         {
@@ -66,5 +66,5 @@ internal static class PeerSpeed
         }
     }
 
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+    public static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

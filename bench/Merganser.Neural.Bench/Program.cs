@@ -7,8 +7,8 @@ using Merganser.Neural.Bench;
 using Merganser.Neural.Models;
 using static TorchSharp.torch;
 
-// Usage: dotnet run -c Release --project bench/Merganser.Neural.Bench -- prepare | measure [options] | report
-const string RowFile = "rows.jsonl";
+// Usage: dotnet run -c Release --project bench/Merganser.Neural.Bench -- prepare | measure [options] | report | tokens [options] | tokens-report
+const string RowFile = "rows.jsonl", TokenFile = "tokens.jsonl";
 (string Name, GgufType Type)[] formats = [("fp32", GgufType.F32), ("bf16", GgufType.BF16), ("int8", GgufType.Q8)];
 var shapes = new Option<string>("--shapes") { Description = "models, separated by commas", DefaultValueFactory = _ => string.Join(',', ModelShape.All.Select(shape => shape.Name)) };
 var wanted = new Option<string>("--formats") { Description = "weight formats, separated by commas", DefaultValueFactory = _ => string.Join(',', formats.Select(format => format.Name)) };
@@ -75,9 +75,45 @@ report.SetAction(parsed =>
     SpeedReport.Write(SpeedRow.Read(Path.Combine(parsed.GetValue(work)!, RowFile)), page);
 });
 
+var encoders = new Option<string>("--encoders") { Description = "vit-s, vit-b, separated by commas", DefaultValueFactory = _ => "vit-s,vit-b" };
+var parts = new Option<string>("--parts") { Description = "block, model, peer, separated by commas", DefaultValueFactory = _ => "block,model,peer" };
+var seconds = new Option<double>("--seconds") { Description = "time for the rounds of one whole model", DefaultValueFactory = _ => 60 };
+var tokenPage = new Option<string>("--out") { Description = "the page", DefaultValueFactory = _ => Path.Combine("docs", "results", "token-speed.md") };
+var tokens = new Command("tokens", "Measures token reduction in one block and in whole models, one line for each figure; lines are kept for 'tokens-report'") { encoders, parts, threads, seconds, work };
+tokens.SetAction(parsed =>
+{
+    string folder = parsed.GetValue(work)!;
+    Directory.CreateDirectory(folder);
+    foreach (string encoder in Split(parsed.GetValue(encoders)!))
+    {
+        foreach (int count in Split(parsed.GetValue(threads)!).Select(text => int.Parse(text, CultureInfo.InvariantCulture)))
+        {
+            foreach (TokenRow row in Split(parsed.GetValue(parts)!).SelectMany(part => part switch
+            {
+                "block" => TokenSpeed.Blocks(encoder, count),
+                "model" => TokenSpeed.Models(encoder, count, parsed.GetValue(seconds)),
+                "peer" => TokenSpeed.Peer(encoder, count),
+                _ => throw new MerganserException($"there is no part '{part}'; there are block, model, peer"),
+            }))
+            {
+                row.AppendTo(Path.Combine(folder, TokenFile));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Kind} {row.Shape} {row.Reducer} r={row.Removed} threads={row.Threads}: best {row.Best:F3}, median {row.Median:F3}, ratio {row.Ratio:F3}, ideal {row.Ideal:F3}"));
+            }
+        }
+    }
+});
+
+var tokensReport = new Command("tokens-report", "Writes the page of token reduction from all lines") { work, tokenPage };
+tokensReport.SetAction(parsed =>
+{
+    using StreamWriter page = File.CreateText(parsed.GetValue(tokenPage)!);
+    page.NewLine = "\n";
+    TokenReport.Write(TokenRow.Read(Path.Combine(parsed.GetValue(work)!, TokenFile)), page);
+});
+
 try
 {
-    return new RootCommand("Measures prefill and decoding on the processor beside the machine's limits, transformers and llama.cpp.") { prepare, measure, report }
+    return new RootCommand("Measures prefill and decoding on the processor beside the machine's limits, transformers and llama.cpp, and token reduction in encoders.") { prepare, measure, report, tokens, tokensReport }
         .Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
 catch (MerganserException e)
