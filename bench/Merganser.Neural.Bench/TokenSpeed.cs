@@ -19,7 +19,7 @@ internal static class TokenSpeed
     /// <summary>Milliseconds of planning and applying one block's reduction. Features rotate through twelve buffers, so that they are not in the cache, as in a model.</summary>
     public static IEnumerable<TokenRow> Blocks(string shape, int threads)
     {
-        const int Buffers = 12, WarmUps = 60, Runs = 240;
+        const int Buffers = 12, WarmUps = 240, Runs = 240;
         set_num_threads(threads);
         int width = Width(shape), heads = width / HeadWidth;
         using DisposeScope scope = NewDisposeScope();

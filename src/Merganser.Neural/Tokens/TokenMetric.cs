@@ -42,7 +42,7 @@ internal static class TokenMetrics
     public static Tensor Of(TokenMetric metric, TokenState state, AttentionOutput attention)
     {
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
+        using IDisposable noGrad = no_grad();
         Tensor x = metric switch
         {
             TokenMetric.KeyMean or TokenMetric.KeySum => Asked(attention.Keys, "keys"),
@@ -59,7 +59,7 @@ internal static class TokenMetrics
     {
         Check(metric, special);
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
+        using IDisposable noGrad = no_grad();
         Tensor wide = metric.detach().to(ScalarType.Float32);
         if (wide.dim() == 4)
             wide = wide.mean([1]);

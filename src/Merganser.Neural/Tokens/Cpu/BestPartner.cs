@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Merganser.Neural.Tokens.Cpu;
 
@@ -14,6 +15,7 @@ internal readonly unsafe struct BestPartner(float* best, int* column, float* pen
         new Span<int>(column, rows * Vector<int>.Count).Clear();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int row, int first, Vector<float> low, Vector<float> high)
     {
         int width = Vector<float>.Count;

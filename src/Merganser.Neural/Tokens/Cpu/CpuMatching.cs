@@ -50,6 +50,43 @@ internal static unsafe class CpuMatching
         return broken == 0 ? new TokenMap(lists) : throw TokenMetrics.NotFinite();
     }
 
+    /// <summary>The best partner of each token of a list in another list; rows have length 1 already.</summary>
+    /// <param name="held">What holds the rows.</param>
+    /// <param name="rows">[B, N, D].</param>
+    /// <param name="first">int64 [B or 1, n].</param>
+    /// <param name="second">int64 [B or 1, m].</param>
+    /// <param name="hidden">bool [1, N], or null.</param>
+    /// <returns>float32 [B, n] and int64 [B, n].</returns>
+    public static (Tensor Best, Tensor Partner) Partners(Tensor held, in Rows rows, Tensor first, Tensor second, Tensor? hidden)
+    {
+        Rows all = rows;
+        int count = (int)first.shape[1], others = (int)second.shape[1];
+        int[] seekers = Indices(first), candidates = Indices(second);
+        bool[]? mask = hidden?.data<bool>().ToArray();
+        float[] scores = new float[rows.Batch * count];
+        int[] partners = new int[rows.Batch * count];
+        Images.Run(rows.Batch, image => ImageMatching.Partners(
+            (float*)all.Start + ((nint)image * all.Tokens * all.Depth),
+            seekers.AsSpan(seekers.Length == count ? 0 : image * count, count),
+            candidates.AsSpan(candidates.Length == others ? 0 : image * others, others),
+            all.Depth,
+            mask,
+            scores.AsSpan(image * count, count),
+            partners.AsSpan(image * count, count)));
+        GC.KeepAlive(held);
+        return (tensor(scores, [rows.Batch, count]), tensor([.. partners.Select(partner => (long)partner)], [rows.Batch, count]));
+    }
+
+    private static int[] Indices(Tensor indices)
+    {
+        using Tensor whole = indices.contiguous();
+        ReadOnlySpan<long> numbers = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(whole.bytes);
+        int[] list = new int[numbers.Length];
+        for (int i = 0; i < list.Length; i++)
+            list[i] = (int)numbers[i];
+        return list;
+    }
+
     /// <summary>ToMe's matching of one image.</summary>
     public static void Alternating(float* unit, int image, IndexLists lists, int depth, int special, bool[]? hidden)
     {

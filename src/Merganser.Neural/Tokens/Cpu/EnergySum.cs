@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Merganser.Neural.Tokens.Cpu;
 
@@ -13,6 +14,7 @@ internal static class ShortExponential
 {
     private const float Middle = -0.25f, AtMiddle = 0.7788008f;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> MinusOne(Vector<float> x)
     {
         Vector<float> y = (x * 0.25f) - new Vector<float>(Middle);
@@ -31,6 +33,7 @@ internal static class ShortExponential
 /// <summary>S − m above m, α(e^(S−m) − 1) below.</summary>
 internal readonly struct EluEnergy(float margin, float alpha) : IEnergy
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector<float> Of(Vector<float> likeness)
     {
         Vector<float> shifted = likeness - new Vector<float>(margin);
@@ -42,6 +45,7 @@ internal readonly struct EluEnergy(float margin, float alpha) : IEnergy
 /// <summary>S from m on, α(e^(S−m) − 1) below.</summary>
 internal readonly struct PaperEnergy(float margin, float alpha) : IEnergy
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector<float> Of(Vector<float> likeness)
     {
         Vector<float> shifted = likeness - new Vector<float>(margin);
@@ -53,6 +57,7 @@ internal readonly struct PaperEnergy(float margin, float alpha) : IEnergy
 /// <summary>The density at S of a normal distribution around 1.</summary>
 internal readonly struct GaussianEnergy(float deviation) : IEnergy
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector<float> Of(Vector<float> likeness)
     {
         Vector<float> distance = (Vector<float>.One - likeness) / new Vector<float>(deviation);
@@ -70,12 +75,14 @@ internal readonly struct GaussianEnergy(float deviation) : IEnergy
 internal readonly unsafe struct EnergySum<TEnergy>(float* rows, float* columns, int count, TEnergy energy) : ITileSink
     where TEnergy : struct, IEnergy
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int row, int first, Vector<float> low, Vector<float> high)
     {
         Add(row, first, energy.Of(low));
         Add(row, first + Vector<float>.Count, energy.Of(high));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Add(int row, int first, Vector<float> values)
     {
         int width = Vector<float>.Count;

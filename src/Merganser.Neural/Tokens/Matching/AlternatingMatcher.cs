@@ -48,7 +48,7 @@ public sealed class AlternatingMatcher : ITokenMatcher
         if (r <= 0)
             return null;
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
+        using IDisposable noGrad = no_grad();
         if (CpuMatching.TryRows(metric, out Tensor held, out CpuMatching.Rows rows))
         {
             bool[]? hidden = Hidden(count);
