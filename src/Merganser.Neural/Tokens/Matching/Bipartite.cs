@@ -1,5 +1,4 @@
 using Merganser.Neural.Tokens.Cpu;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Merganser.Neural.Tokens.Matching;
