@@ -40,7 +40,7 @@ internal static class PeerSpeed
     }
 
     /// <summary>What a program printed, or null if it is not there or failed.</summary>
-    public static string? Run(string program, string[] arguments, int threads = 0)
+    private static string? Run(string program, string[] arguments, int threads = 0)
     {
         try
         {
@@ -66,5 +66,5 @@ internal static class PeerSpeed
         }
     }
 
-    public static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
