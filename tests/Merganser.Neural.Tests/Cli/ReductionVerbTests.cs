@@ -54,12 +54,13 @@ public sealed class ReductionVerbTests
     {
         using var folder = new TempFolder();
         string model = Model(folder);
-        (int plainCode, string plain, _) = Run(verb, model, folder["images"], "--json");
-        (int code, string reduced, string error) = Run(verb, model, folder["images"], "--json", "--reduce", "tome", "--r", "4");
+        string[] command = [verb, model, folder["images"], .. verb == "classify" ? new[] { "--json" } : []];
+        (int plainCode, string plain, _) = Run(command);
+        (int code, string reduced, string error) = Run([.. command, "--reduce", "tome", "--r", "4"]);
         Assert.Equal((0, 0), (plainCode, code));
         Assert.NotEqual(plain, reduced);
         Assert.Contains("17 tokens become 9", error);
-        Assert.Equal(plain, Run(verb, model, folder["images"], "--json", "--reduce", "tome", "--r", "0").Output);
+        Assert.Equal(plain, Run([.. command, "--reduce", "tome", "--r", "0"]).Output);
     }
 
     [Theory]
@@ -82,12 +83,12 @@ public sealed class ReductionVerbTests
     [Fact]
     public void Models_without_such_an_encoder_are_refused()
     {
-        using var folder = new TempFolder();
+        using TempFolder folder = new(), other = new();
         string model = Model(folder, Bert);
         (int code, _, string error) = Run("sweep", model, folder["images"], "--r", "2");
         Assert.Equal(1, code);
         Assert.Contains("relative or windowed positions", error);
-        Assert.Contains("name the reducer", Run("classify", Model(folder, Vit), folder["images"], "--r", "2").Error);
+        Assert.Contains("name the reducer", Run("classify", Model(other), other["images"], "--r", "2").Error);
     }
 
     [Fact]
