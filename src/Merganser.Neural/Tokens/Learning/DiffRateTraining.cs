@@ -18,6 +18,8 @@ public sealed class DiffRateTraining : IDisposable
 {
     private const double Epsilon = 1e-6;
     private readonly VisionModel _model;
+    private readonly Func<VisionOutput, Tensor>? _scores;
+    private readonly int _classes;
     private readonly LearnedRate[] _prune, _merge;
 
     /// <summary>Rates for a model with a class token and a classifier.</summary>
@@ -26,15 +28,16 @@ public sealed class DiffRateTraining : IDisposable
     /// <param name="isFree">Which blocks may compress; left out: all but the first.</param>
     /// <param name="prunes">Tokens may be dropped.</param>
     /// <param name="merges">Tokens may merge.</param>
+    /// <param name="head">Makes scores of the output, in place of the model's own classifier; with the number of classes.</param>
     /// <exception cref="MerganserException">The model has no class token, or also a distillation token.</exception>
-    public DiffRateTraining(VisionModel model, int granularity = 4, Func<int, bool>? isFree = null, bool prunes = true, bool merges = true)
+    public DiffRateTraining(VisionModel model, int granularity = 4, Func<int, bool>? isFree = null, bool prunes = true, bool merges = true, (Func<VisionOutput, Tensor> Scores, int Classes)? head = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         VisionShape shape = model.Encoder.Shape;
         TokenImportances.RequireClassToken(shape, "DiffRate");
         if (shape.SpecialTokens > 1)
             throw new MerganserException("DiffRate's rates are learned on models with a class token alone; this one has a distillation token too");
-        _model = model;
+        (_model, _scores, _classes) = (model, head?.Scores, head?.Classes ?? model.Labels.Count);
         long patches = shape.Tokens - 1;
         LearnedRate[] Rates(bool wanted) => [.. Enumerable.Range(0, shape.Blocks).Select(block => new LearnedRate(patches, granularity, !wanted || !(isFree?.Invoke(block) ?? block > 0), model.Device))];
         (_prune, _merge) = (Rates(prunes), Rates(merges));
@@ -66,7 +69,7 @@ public sealed class DiffRateTraining : IDisposable
         using DisposeScope scope = NewDisposeScope();
         var pass = new Pass(this);
         VisionOutput output = _model.Forward(pixels, new VisionInput { Hook = pass, ProportionalAttention = true });
-        return scope.MoveToOuter(output.Logits ?? throw new MerganserException("rates are learned on a classifier, and this model has none"));
+        return scope.MoveToOuter(_scores?.Invoke(output) ?? output.Logits ?? throw new MerganserException("rates are learned on a classifier, and this model has none"));
     }
 
     /// <summary>
@@ -78,7 +81,7 @@ public sealed class DiffRateTraining : IDisposable
         using DisposeScope scope = NewDisposeScope();
         VisionShape shape = _model.Encoder.Shape;
         double width = shape.Width, patch = (double)shape.Patch.Height * shape.Patch.Width * shape.Channels;
-        Tensor count = tensor((float)shape.Tokens, device: _model.Device), sum = tensor((float)((shape.Tokens * width * patch) + (width * _model.Labels.Count)), device: _model.Device);
+        Tensor count = tensor((float)shape.Tokens, device: _model.Device), sum = tensor((float)((shape.Tokens * width * patch) + (width * _classes)), device: _model.Device);
         for (int block = 0; block < shape.Blocks; block++)
         {
             sum = sum + (count * (4 * width * width)) + (count * count * (2 * width));
@@ -94,8 +97,9 @@ public sealed class DiffRateTraining : IDisposable
     /// <summary>The multiply-adds of the whole model and of the strongest compression, between which targets lie.</summary>
     public (double Least, double Whole) Reach()
     {
+        using DisposeScope scope = NewDisposeScope();
         VisionShape shape = _model.Encoder.Shape;
-        double width = shape.Width, fixedPart = (shape.Tokens * width * shape.Patch.Height * shape.Patch.Width * shape.Channels) + (width * _model.Labels.Count);
+        double width = shape.Width, fixedPart = (shape.Tokens * width * shape.Patch.Height * shape.Patch.Width * shape.Channels) + (width * _classes);
         double Sum(Func<int, double> kept)
         {
             double count = shape.Tokens, sum = fixedPart;

@@ -49,11 +49,12 @@ public static class RateLearner
         double target = options.Part * whole, unit = options.Unit ?? whole / 4.6;
         if (!(options.Part is > 0 and < 1) || target < least)
             throw new MerganserException(FormattableString.Invariant($"the part of the operations to be left is {options.Part}; this model's rates reach from {least / whole:F3} to 1"));
+        using DisposeScope owned = NewDisposeScope();
         TrainedParameter[] parameters = [.. training.Prune.Concat(training.Merge).Where(rate => !rate.IsFixed).Select((rate, i) => new TrainedParameter($"rate.{i}", rate.Logits, decays: false))];
         try
         {
             using var optimizer = new AdamW(parameters) { WeightDecay = 0 };
-            var schedule = new LearningRateSchedule { Peak = options.Rate, Floor = options.LastRate, Shape = ScheduleShape.Cosine };
+            var schedule = new LearningRateSchedule { Peak = options.Rate, Floor = options.LastRate / options.Rate, Shape = ScheduleShape.Cosine };
             for (int step = 0; step < options.Steps; step++)
             {
                 cancellation.ThrowIfCancellationRequested();
