@@ -7,7 +7,7 @@ using Merganser.Neural.Bench;
 using Merganser.Neural.Models;
 using static TorchSharp.torch;
 
-// Usage: dotnet run -c Release --project bench/Merganser.Neural.Bench -- prepare | measure [options] | report | tokens [options] | tokens-report
+// Usage: dotnet run -c Release --project bench/Merganser.Neural.Bench -- prepare | measure [options] | report | training [options] | tokens [options] | tokens-report
 const string RowFile = "rows.jsonl", TokenFile = "tokens.jsonl";
 (string Name, GgufType Type)[] formats = [("fp32", GgufType.F32), ("bf16", GgufType.BF16), ("int8", GgufType.Q8)];
 var shapes = new Option<string>("--shapes") { Description = "models, separated by commas", DefaultValueFactory = _ => string.Join(',', ModelShape.All.Select(shape => shape.Name)) };
@@ -111,9 +111,29 @@ tokensReport.SetAction(parsed =>
     TokenReport.Write(TokenRow.Read(Path.Combine(parsed.GetValue(work)!, TokenFile)), page);
 });
 
+var batch = new Option<int>("--batch") { Description = "windows of a step", DefaultValueFactory = _ => 8 };
+var context = new Option<int>("--context") { Description = "tokens of a window", DefaultValueFactory = _ => 256 };
+var steps = new Option<int>("--steps") { Description = "steps, the fastest counts", DefaultValueFactory = _ => 8 };
+var types = new Option<string>("--types") { Description = "types that are computed in", DefaultValueFactory = _ => "float32,bfloat16" };
+var training = new Command("training", "Times steps of training, in all types and with all numbers of threads") { shapes, threads, types, batch, context, steps };
+training.SetAction(parsed =>
+{
+    foreach (ModelShape shape in Split(parsed.GetValue(shapes)!).Select(ModelShape.Find))
+    {
+        foreach (string type in Split(parsed.GetValue(types)!))
+        {
+            foreach (string count in Split(parsed.GetValue(threads)!))
+            {
+                Console.WriteLine(TrainingSpeed.Measure(
+                    shape, Merganser.Neural.TorchRuntime.ParseType(type), int.Parse(count, CultureInfo.InvariantCulture), parsed.GetValue(batch), parsed.GetValue(context), parsed.GetValue(steps)));
+            }
+        }
+    }
+});
+
 try
 {
-    return new RootCommand("Measures prefill and decoding on the processor beside the machine's limits, transformers and llama.cpp, and token reduction in encoders.") { prepare, measure, report, tokens, tokensReport }
+    return new RootCommand("Measures prefill and decoding on the processor beside the machine's limits, transformers and llama.cpp, and token reduction in encoders.") { prepare, measure, report, training, tokens, tokensReport }
         .Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
 catch (MerganserException e)

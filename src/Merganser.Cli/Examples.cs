@@ -186,6 +186,12 @@ internal static class Examples
         ["tokenizer compare"] = ["merganser tokenizer compare a/ b/ --text \"Donaudampfschiff\"", "merganser tokenizer compare a/ b/ --file languages.jsonl --json"],
         ["tokenizer convert"] = ["merganser tokenizer convert cl100k.tiktoken tokenizer.json", "merganser tokenizer convert model/ vocab.json"],
         ["tokenizer bench"] = ["merganser tokenizer bench model/ --file corpus.txt --threads 2"],
+        ["train"] =
+        [
+            "merganser train recipe.yml out/ --dry-run           what would be done",
+            "merganser train recipe.yml out/                     a model folder, or an adapter if the recipe has a 'lora' section",
+            "merganser train recipe.yml out/ --resume            go on after a crash or Ctrl-C",
+        ],
         ["methods"] = ["merganser methods", "merganser methods dare_ties"],
         ["evaluate"] = ["merganser evaluate models/vit28-tasks/base merged/"],
     };

@@ -53,7 +53,7 @@ public sealed class TrainingRun : IDisposable
             long trained = _adapters is null ? Chosen().Sum(name => _model.Parameters[name].Value.numel()) : Adapted().Sum(tensor => tensor.Value.numel());
             string adapter = _adapters is null ? "" : FormattableString.Invariant($", LoRA of rank {_adapters.Options.Rank} on {string.Join(", ", _adapters.Options.Targets)}");
             return FormattableString.Invariant(
-                $"{_model.GetType().Name}, {trained:N0} of {_model.Parameters.Count:N0} parameters trained{adapter}\n{_task.Count:N0} examples ({_task.Unit}), {Options.Steps} steps of {Options.BatchSize} x {Options.Accumulation}, {_recipe.OptimizerName}, learning rate {_recipe.LearningRate} {_recipe.ScheduleName}");
+                $"{_model.GetType().Name}, {trained:N0} of {_model.Parameters.Count:N0} parameters trained{adapter}, in {(_model.DType == ScalarType.BFloat16 ? "bfloat16 with float32 masters" : "float32")}\n{_task.Count:N0} examples ({_task.Unit}), {Options.Steps} steps of {Options.BatchSize} x {Options.Accumulation}, {_recipe.OptimizerName}, learning rate {_recipe.LearningRate} {_recipe.ScheduleName}");
         }
     }
 
