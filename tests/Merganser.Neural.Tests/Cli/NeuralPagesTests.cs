@@ -2,10 +2,10 @@ using Merganser.Tests.Cli;
 
 namespace Merganser.Neural.Tests.Cli;
 
-/// <summary>Pages that show runs of neural verbs, in blocks of their own since the managed program cannot run them.</summary>
-public sealed class PageTests
+/// <summary>The pages in docs/ show real runs of verbs that compute with models, in blocks of their own since the managed program cannot run them.</summary>
+public sealed class NeuralPagesTests
 {
-    private const string Fence = "```console neural";
+    private const string Fence = "```shell-session";
 
     public static TheoryData<string> Pages() => ConsolePage.With(Fence);
 
