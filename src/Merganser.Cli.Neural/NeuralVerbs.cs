@@ -12,5 +12,6 @@ internal static class NeuralVerbs
         PerplexityVerb.Create,
         TrainVerb.Create,
         ClassifyVerb.Create,
+        EmbedVerb.Create,
     ];
 }

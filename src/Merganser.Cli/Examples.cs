@@ -92,6 +92,14 @@ internal static class Examples
             "echo \"a fine film\" | merganser classify bert/ --json",
             "merganser classify models/vit28-tasks/ft-mnist models/vit28-tasks/images/mnist --head models/vit28-tasks/heads.safetensors:mnist --summary",
         ],
+        ["embed"] =
+        [
+            "merganser embed minilm/ sentences.txt --out vectors.npy",
+            "merganser embed e5/ --prompt \"query: \" --text \"how do mergansers dive\" --normalize",
+            "merganser embed qwen3-embedding/ corpus.jsonl --pooling last --out corpus.safetensors --batch 64",
+            "merganser embed clip/ photos/ --out photos.npy",
+            "cat sentences.txt | merganser embed minilm/ > vectors.jsonl",
+        ],
         ["inspect"] =
         [
             "merganser inspect merged/",

@@ -17,6 +17,12 @@ public enum AttentionWish
 
     /// <summary>The keys after rotation, [B, Hk, S, D].</summary>
     Keys = 4,
+
+    /// <summary>The queries after rotation, [B, H, T, D].</summary>
+    Queries = 8,
+
+    /// <summary>The values, [B, Hk, S, Dv].</summary>
+    Values = 16,
 }
 
 /// <summary>The result of an attention.</summary>
@@ -31,6 +37,12 @@ public sealed record AttentionOutput(Tensor Output)
 
     /// <summary>[B, Hk, S, D], if they were asked for.</summary>
     public Tensor? Keys { get; init; }
+
+    /// <summary>[B, H, T, D], if they were asked for.</summary>
+    public Tensor? Queries { get; init; }
+
+    /// <summary>[B, Hk, S, Dv], if they were asked for.</summary>
+    public Tensor? Values { get; init; }
 }
 
 /// <summary>Scaled dot-product attention, the one that all models use.</summary>
@@ -48,7 +60,7 @@ internal static class Attention
         long heads = query.shape[1], width = query.shape[^1];
         double usual = Math.Pow(width, -0.5), wanted = scale ?? usual;
         Tensor allKeys = Repeat(keys, heads), allValues = Repeat(values, heads);
-        Tensor? listed = (wish & AttentionWish.Keys) != 0 ? keys : null;
+        Tensor? Asked(AttentionWish one, Tensor tensor) => (wish & one) != 0 ? tensor : null;
         if ((wish & (AttentionWish.Probabilities | AttentionWish.LogSumExp)) == 0)
         {
             // The kernel scales by D^−½: another scale goes into the queries.
@@ -56,7 +68,7 @@ internal static class Attention
             Tensor output = bias.IsPlain
                 ? nn.functional.scaled_dot_product_attention(scaled, allKeys, allValues, is_casual: bias.IsCausal)
                 : nn.functional.scaled_dot_product_attention(scaled, allKeys, allValues, Expanded(bias.ToTensor(query.dtype, query.device), query, allKeys));
-            return new AttentionOutput(output) { Keys = listed };
+            return new AttentionOutput(output) { Keys = Asked(AttentionWish.Keys, keys), Queries = Asked(AttentionWish.Queries, query), Values = Asked(AttentionWish.Values, values) };
         }
 
         Tensor scores = matmul(query, allKeys.transpose(-1, -2)).to(ScalarType.Float32) * wanted;
@@ -67,7 +79,9 @@ internal static class Attention
         {
             Probabilities = probabilities,
             LogSumExp = logSum.squeeze(-1),
-            Keys = listed,
+            Keys = Asked(AttentionWish.Keys, keys),
+            Queries = Asked(AttentionWish.Queries, query),
+            Values = Asked(AttentionWish.Values, values),
         };
     }
 

@@ -77,7 +77,7 @@ public abstract class CausalLm(ModelConfig config, ModelOptions options) : Pretr
 
     private static void Keep(DisposeScope scope, AttentionOutput output)
     {
-        foreach (Tensor? tensor in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys])
+        foreach (Tensor? tensor in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys, output.Queries, output.Values])
         {
             if (tensor is not null)
                 scope.MoveToOuter(tensor);

@@ -96,7 +96,7 @@ public sealed class CausalState
         if (KeepsTensors)
         {
             // Like the rotary tables: the pass owns what the caller will see, the layer's scope ends with the layer.
-            foreach (Tensor? kept in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys])
+            foreach (Tensor? kept in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys, output.Queries, output.Values])
                 kept?.MoveToOuterDisposeScope();
             _attentions.Add(output);
         }

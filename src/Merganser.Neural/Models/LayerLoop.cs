@@ -38,7 +38,7 @@ internal static class LayerLoop
             scope.MoveToOuter(state);
         foreach (AttentionOutput output in attentions)
         {
-            foreach (Tensor? tensor in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys])
+            foreach (Tensor? tensor in (ReadOnlySpan<Tensor?>)[output.Output, output.Probabilities, output.LogSumExp, output.Keys, output.Queries, output.Values])
             {
                 if (tensor is not null)
                     scope.MoveToOuter(tensor);

@@ -8,8 +8,6 @@ namespace Merganser.Neural.Models;
 /// <summary>The values of a config.json, read by name with the defaults of the architecture. Whatever is wrong names the file and the key.</summary>
 public sealed class ModelConfig
 {
-    private const long MaxBytes = 16 << 20;
-
     private readonly string _path;
 
     /// <summary>Wraps the parsed document; <paramref name="path"/> is for messages.</summary>
@@ -27,21 +25,7 @@ public sealed class ModelConfig
 
     /// <summary>Reads a JSON file, config.json or one beside it.</summary>
     /// <exception cref="MerganserException">The file cannot be read, is far too large, or holds no JSON object.</exception>
-    public static ModelConfig ReadFile(string path)
-    {
-        try
-        {
-            if (new FileInfo(path) is { Exists: true, Length: > MaxBytes })
-                throw new MerganserException($"{path}: is too large for a configuration");
-            return JsonNode.Parse(File.ReadAllBytes(path), documentOptions: new JsonDocumentOptions { MaxDepth = 64 }) is JsonObject document
-                ? new ModelConfig(document, path)
-                : throw new MerganserException($"{path}: holds no JSON object");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or ArgumentException)
-        {
-            throw new MerganserException($"{path}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-    }
+    public static ModelConfig ReadFile(string path) => new(BoundedJson.ReadObject(path), path);
 
     /// <summary>A nested block as a configuration of its own; empty if it is not there.</summary>
     public ModelConfig Block(string key) => Find(key) switch

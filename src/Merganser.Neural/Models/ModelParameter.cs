@@ -33,6 +33,12 @@ public sealed class ModelParameter
     /// <summary>May be missing in a file; then <see cref="IsPresent"/> is false.</summary>
     public bool IsOptional { get; init; }
 
+    /// <summary>How a linear layer multiplies by this weight; <see cref="LinearLayout.None"/> if none does.</summary>
+    internal LinearLayout Layout { get; set; }
+
+    /// <summary>What the linear layer adds to its product with this weight; nothing by default.</summary>
+    internal LowRankAdapter? Adapter { get; set; }
+
     /// <summary>Whether there is a tensor.</summary>
     public bool IsPresent => _value is not null || (IsTied && TiedTo!.IsPresent);
 
@@ -55,6 +61,19 @@ public sealed class ModelParameter
             _value?.Dispose();
         _value = value?.DetachFromDisposeScope();
     }
+}
+
+/// <summary>How the weight of a linear layer is stored.</summary>
+internal enum LinearLayout
+{
+    /// <summary>It is none.</summary>
+    None,
+
+    /// <summary>[outputs, inputs].</summary>
+    OutputMajor,
+
+    /// <summary>[inputs, outputs].</summary>
+    InputMajor,
 }
 
 /// <summary>How a new parameter begins.</summary>

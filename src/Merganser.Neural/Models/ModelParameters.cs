@@ -35,11 +35,11 @@ public sealed class ModelParameters : IDisposable
         return parameter;
     }
 
-    /// <summary>Gives every parameter a fresh value drawn from the seed; the same on all devices and for all types.</summary>
-    internal void Initialize(long seed, double deviation)
+    /// <summary>Gives every parameter, or those of a list, a fresh value drawn from the seed; the same on all devices and for all types.</summary>
+    internal void Initialize(long seed, double deviation, IReadOnlyList<ModelParameter>? which = null)
     {
         using Generator generator = new((ulong)seed, CPU);
-        foreach (ModelParameter parameter in _all)
+        foreach (ModelParameter parameter in which ?? _all)
         {
             if (parameter.TiedTo is not null && parameter.StartsTied)
                 continue;

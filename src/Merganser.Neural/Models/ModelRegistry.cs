@@ -61,13 +61,19 @@ public static class ModelRegistry
     /// <summary>The names that are known.</summary>
     public static IReadOnlyCollection<string> Names => Known.Keys;
 
-    internal static PretrainedModel Create(ModelConfig config, ModelOptions options)
+    /// <summary>The architecture that a configuration names.</summary>
+    /// <exception cref="MerganserException">It names none.</exception>
+    internal static string NameOf(ModelConfig config)
     {
         // Configurations of inner models and of older tools name no architecture: their type has a usual one.
         IReadOnlyList<string> architectures = config.Texts("architectures");
         string? name = architectures.Count > 0 ? architectures[0] : UsualArchitecture.GetValueOrDefault(config.Text("model_type", ""));
-        if (name is null)
-            throw config.Wrong("architectures", "a list with the name of the architecture");
+        return name ?? throw config.Wrong("architectures", "a list with the name of the architecture");
+    }
+
+    internal static PretrainedModel Create(ModelConfig config, ModelOptions options)
+    {
+        string name = NameOf(config);
         return Known.TryGetValue(name, out Func<ModelConfig, ModelOptions, PretrainedModel>? make)
             ? make(config, options)
             : throw config.Wrong("architectures", NearestArchitecture(name));

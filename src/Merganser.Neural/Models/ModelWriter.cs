@@ -49,7 +49,7 @@ internal static class ModelWriter
 
     private static bool IsStored(ModelParameter parameter) => parameter.IsPresent && !(parameter.IsTied && parameter.StartsTied);
 
-    private static void WriteTensor(CheckpointWriter writer, int index, Tensor value, DType type)
+    public static void WriteTensor(CheckpointWriter writer, int index, Tensor value, DType type)
     {
         using IDisposable quiet = no_grad();
         using DisposeScope scope = NewDisposeScope();

@@ -10,7 +10,15 @@ internal static class ParameterLoader
 {
     private const int NamesInMessage = 5;
 
-    public static void Load(ModelParameters parameters, WeightMap map, Checkpoint checkpoint)
+    public static void Load(ModelParameters parameters, WeightMap map, Checkpoint checkpoint) => Load(parameters, map, checkpoint, static _ => false, static _ => false);
+
+    /// <summary>The same for a model with new parts. Returns the parameters that have no value yet.</summary>
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="map">Where tensors belong.</param>
+    /// <param name="checkpoint">The file.</param>
+    /// <param name="isNew">Parameters that take nothing from the file, by name.</param>
+    /// <param name="mayLack">Parameters that the file may not have.</param>
+    public static IReadOnlyList<ModelParameter> Load(ModelParameters parameters, WeightMap map, Checkpoint checkpoint, Func<string, bool> isNew, Func<string, bool> mayLack)
     {
         var unexpected = new List<string>();
         var filledBy = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -21,17 +29,22 @@ internal static class ParameterLoader
                 parameters.Options.Note?.Invoke($"{name}: left out, {note}");
             else if (placement.Targets.IsEmpty)
                 unexpected.Add(name);
+            else if (placement.Targets.All(isNew))
+                parameters.Options.Note?.Invoke($"{name}: left out, this part of the model is new");
             else
                 Fill(parameters, placement, source, filledBy);
         }
 
         Untie(parameters);
-        string[] missing = [.. parameters.All.Where(parameter => !parameter.IsPresent && !parameter.IsOptional).Select(parameter => parameter.Name)];
+        ModelParameter[] empty = [.. parameters.All.Where(parameter => !parameter.IsPresent && !parameter.IsOptional)];
+        string[] missing = [.. empty.Select(parameter => parameter.Name).Where(name => !isNew(name) && !mayLack(name))];
         if (missing.Length > 0 || unexpected.Count > 0)
         {
             string[] parts = [.. new[] { Part("missing", missing), Part("not expected", unexpected) }.Where(part => part.Length > 0)];
             throw new MerganserException($"{checkpoint.Path}: the tensors do not fit the architecture: {string.Join("; ", parts)}");
         }
+
+        return empty;
     }
 
     /// <summary>A tensor of the file's type with the file's bytes.</summary>

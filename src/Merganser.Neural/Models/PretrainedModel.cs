@@ -72,6 +72,25 @@ public abstract class PretrainedModel : IDisposable
         return model;
     }
 
+    /// <summary>A model of a changed configuration with the weights of a folder; what is new, and what may be and is missing, is drawn from the seed and returned.</summary>
+    internal static (PretrainedModel Model, IReadOnlyList<ModelParameter> Drawn) LoadChanged(
+        ModelFolder files, ModelConfig config, long seed, ModelOptions options, Func<string, bool> isNew, Func<string, bool> mayLack)
+    {
+        PretrainedModel model = ModelRegistry.Create(config, options);
+        try
+        {
+            IReadOnlyList<ModelParameter> drawn = ParameterLoader.Load(model.Parameters, model.Names, files.Weights, isNew, mayLack);
+            model.Parameters.Initialize(seed, model.InitializerRange, drawn);
+            (model.Source, model._sideFiles) = (files.Path, [.. files.SideFiles()]);
+            return (model, drawn);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>A model of a configuration with the weights of an open checkpoint.</summary>
     internal static PretrainedModel Load(ModelConfig config, Checkpoint weights, ModelOptions options) => Filled(ModelRegistry.Create(config, options), weights);
 

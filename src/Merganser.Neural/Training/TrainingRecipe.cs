@@ -1,49 +1,48 @@
-using System.Globalization;
 using System.Text;
 using Merganser.Weights.Recipes;
 
 namespace Merganser.Neural.Training;
 
-/// <summary>What a training recipe says: model, data and settings, one flat YAML mapping. Errors name line and column, and the nearest key.</summary>
+/// <summary>What a training recipe says: model, data and settings, one YAML mapping. Errors name line and column, and the nearest key.</summary>
 public sealed class TrainingRecipe
 {
     private static readonly string[] Keys =
     [
-        "model", "tokenizer", "train", "evaluate", "text_field", "label_field", "context", "steps", "epochs", "batch_size", "accumulation", "seed", "optimizer",
+        "model", "tokenizer", "train", "evaluate", "text_field", "label_field", "image_field", "context", "steps", "epochs", "batch_size", "accumulation", "seed", "optimizer",
         "learning_rate", "schedule", "warmup_steps", "floor", "weight_decay", "beta1", "beta2", "momentum", "max_grad_norm", "average_decay", "evaluate_every",
-        "patience", "min_improvement", "keep_best", "save_every", "dtype", "label_smoothing", "freeze",
+        "patience", "min_improvement", "keep_best", "save_every", "dtype", "label_smoothing", "freeze", "labels", "lora",
     ];
 
-    private readonly YamlMapping _root;
+    private readonly RecipeSection _root;
     private readonly string _folder;
 
     private TrainingRecipe(YamlMapping root, string file, string text)
     {
-        _root = root;
+        _root = new RecipeSection(root, Keys);
         _folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
         Source = text;
-        foreach ((YamlScalar key, _) in root.Entries)
-        {
-            if (!Keys.Contains(key.Value, StringComparer.Ordinal))
-                throw key.Position.Error($"the key {NearestName.Quote(key.Value)} is unknown{NearestName.Hint(key.Value, Keys)}");
-        }
-
-        Model = PathOf("model") ?? throw root.Position.Error("'model' is missing: a model folder, or a config.json for a new model");
+        ModelName = _root.Text("model") ?? throw root.Position.Error("'model' is missing: a model folder, or a config.json for a new model");
+        Model = Path.Combine(_folder, ModelName);
         Train = PathOf("train") ?? throw root.Position.Error("'train' is missing: the file or folder to learn");
         (Evaluate, Tokenizer) = (PathOf("evaluate"), PathOf("tokenizer"));
-        (TextField, LabelField) = (Text("text_field", "text"), Text("label_field", "label"));
-        Context = Whole("context", 128, 1);
-        (Steps, Epochs) = (Whole("steps", 0, 0), Number("epochs", 1, 0));
-        (BatchSize, Accumulation, Seed) = (Whole("batch_size", 16, 1), Whole("accumulation", 1, 1), Whole("seed", 0, 0));
-        (OptimizerName, LearningRate) = (Choice("optimizer", "adamw", "adamw", "sgd"), Number("learning_rate", 1e-3, 0));
-        (ScheduleName, WarmupSteps, Floor) = (Choice("schedule", "cosine", "constant", "linear", "cosine"), Whole("warmup_steps", 0, 0), Number("floor", 0, 0, 1));
-        (WeightDecay, Beta1, Beta2, Momentum) = (Number("weight_decay", 0.01, 0), Number("beta1", 0.9, 0, 0.999999), Number("beta2", 0.999, 0, 0.9999999), Number("momentum", 0.9, 0, 0.999999));
-        (MaxGradientNorm, AverageDecay) = (Number("max_grad_norm", 1, 0), Number("average_decay", 0, 0, 0.9999999));
-        (EvaluateEvery, Patience, MinImprovement, SaveEvery) = (Whole("evaluate_every", 0, 0), Whole("patience", 0, 0), Number("min_improvement", 0, 0), Whole("save_every", 100, 0));
-        KeepBest = Choice("keep_best", Patience > 0 ? "true" : "false", "true", "false") == "true";
-        Type = Choice("dtype", "float32", "float32", "bfloat16");
-        LabelSmoothing = Number("label_smoothing", 0, 0, 0.999);
-        Freeze = Texts("freeze");
+        (TextField, LabelField, ImageField) = (_root.Text("text_field") ?? "text", _root.Text("label_field") ?? "label", _root.Text("image_field") ?? "image");
+        Context = _root.Whole("context", 128, 1);
+        (Steps, Epochs) = (_root.Whole("steps", 0, 0), _root.Number("epochs", 1, 0));
+        (BatchSize, Accumulation, Seed) = (_root.Whole("batch_size", 16, 1), _root.Whole("accumulation", 1, 1), _root.Whole("seed", 0, 0));
+        (OptimizerName, LearningRate) = (_root.Choice("optimizer", "adamw", "adamw", "sgd"), _root.Number("learning_rate", 1e-3, 0));
+        (ScheduleName, WarmupSteps, Floor) = (_root.Choice("schedule", "cosine", "constant", "linear", "cosine"), _root.Whole("warmup_steps", 0, 0), _root.Number("floor", 0, 0, 1));
+        (WeightDecay, Beta1, Beta2, Momentum) = (_root.Number("weight_decay", 0.01, 0), _root.Number("beta1", 0.9, 0, 0.999999), _root.Number("beta2", 0.999, 0, 0.9999999), _root.Number("momentum", 0.9, 0, 0.999999));
+        (MaxGradientNorm, AverageDecay) = (_root.Number("max_grad_norm", 1, 0), _root.Number("average_decay", 0, 0, 0.9999999));
+        (EvaluateEvery, Patience, MinImprovement, SaveEvery) = (_root.Whole("evaluate_every", 0, 0), _root.Whole("patience", 0, 0), _root.Number("min_improvement", 0, 0), _root.Whole("save_every", 100, 0));
+        KeepBest = _root.Switch("keep_best", Patience > 0);
+        Type = _root.Choice("dtype", "float32", "float32", "bfloat16");
+        LabelSmoothing = _root.Number("label_smoothing", 0, 0, 0.999);
+        Freeze = _root.Texts("freeze");
+        Labels = _root.Texts("labels");
+        if (_root.Section("lora", "rank", "alpha", "targets", "dropout", "merge") is not { } lora)
+            return;
+        Lora = new LoraOptions { Rank = lora.Whole("rank", 8, 1), Alpha = lora.Number("alpha", 16, 0), Dropout = lora.Number("dropout", 0, 0, 0.999), Targets = lora.Texts("targets") };
+        LoraIsMerged = lora.Switch("merge", false);
     }
 
     /// <summary>A model folder, or the path of a config.json.</summary>
@@ -58,11 +57,25 @@ public sealed class TrainingRecipe
     /// <summary>The folder of the tokenizer; null: the model's.</summary>
     public string? Tokenizer { get; }
 
+    /// <summary>How an adapter is trained; null: the model itself is.</summary>
+    public LoraOptions? Lora { get; }
+
     internal string Source { get; }
+
+    /// <summary>The model as the recipe writes it.</summary>
+    internal string ModelName { get; }
+
+    /// <summary>The classes of a new head; <c>data</c>: those of the data; empty: the model's.</summary>
+    internal IReadOnlyList<string> Labels { get; }
+
+    /// <summary>The adapter is added to the model, and the model is the result.</summary>
+    internal bool LoraIsMerged { get; }
 
     internal string TextField { get; }
 
     internal string LabelField { get; }
+
+    internal string ImageField { get; }
 
     internal int Context { get; }
 
@@ -138,7 +151,7 @@ public sealed class TrainingRecipe
     {
         double steps = Steps > 0 ? Steps : Math.Ceiling(Epochs * examples / ((double)BatchSize * Accumulation));
         if (steps is < 1 or > int.MaxValue)
-            throw _root.Position.Error($"the run would have {steps} steps; set 'steps' or 'epochs'");
+            throw _root.Error("steps", $"the run would have {steps} steps; set 'steps' or 'epochs'");
         return new TrainerOptions
         {
             Steps = (int)steps,
@@ -161,33 +174,8 @@ public sealed class TrainingRecipe
         };
     }
 
-    private YamlScalar? Scalar(string key) => _root.Find(key) switch
-    {
-        null => null,
-        YamlScalar scalar => scalar,
-        { } other => throw other.Position.Error($"'{key}' is {other.Kind}; expected one value"),
-    };
+    /// <summary>An error at a key of the recipe.</summary>
+    internal MerganserException Error(string key, string message) => _root.Error(key, message);
 
-    private string? PathOf(string key) => Scalar(key) is { } scalar ? Path.Combine(_folder, scalar.Value) : null;
-
-    private string Text(string key, string otherwise) => Scalar(key)?.Value ?? otherwise;
-
-    private List<string> Texts(string key) => _root.Find(key) switch
-    {
-        null => [],
-        YamlSequence list => [.. list.Items.Select(item => item is YamlScalar word ? word.Value : throw item.Position.Error($"'{key}' is a list of words"))],
-        { } other => throw other.Position.Error($"'{key}' is {other.Kind}; expected a list of words"),
-    };
-
-    private string Choice(string key, string otherwise, params string[] allowed) => Scalar(key) is not { } scalar ? otherwise
-        : allowed.Contains(scalar.Value, StringComparer.Ordinal) ? scalar.Value
-        : throw scalar.Position.Error($"'{key}' is {scalar.Kind}{NearestName.Hint(scalar.Value, allowed)}");
-
-    private int Whole(string key, int otherwise, int least) => Scalar(key) is not { } scalar ? otherwise
-        : int.TryParse(scalar.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) && number >= least ? number
-        : throw scalar.Position.Error($"'{key}' is {scalar.Kind}; expected a whole number of at least {least}");
-
-    private double Number(string key, double otherwise, double least, double most = double.MaxValue) => Scalar(key) is not { } scalar ? otherwise
-        : double.TryParse(scalar.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= least && number <= most ? number
-        : throw scalar.Position.Error(string.Create(CultureInfo.InvariantCulture, $"'{key}' is {scalar.Kind}; expected a number of at least {least}{(most < double.MaxValue ? $" and at most {most}" : "")}"));
+    private string? PathOf(string key) => _root.Text(key) is { } path ? Path.Combine(_folder, path) : null;
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Merganser.Cli.Neural;
-using Merganser.Neural.Models;
 using Merganser.Neural.Tests.Processing;
 using Merganser.Tests;
 using SkiaSharp;
@@ -11,16 +10,6 @@ namespace Merganser.Neural.Tests.Cli;
 /// <summary><c>classify</c> on random models, as folders.</summary>
 public sealed class ClassifyVerbTests
 {
-    private const string Vit = """
-        {"architectures": ["ViTForImageClassification"], "model_type": "vit", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
-         "num_attention_heads": 2, "image_size": 8, "patch_size": 4, "initializer_range": 0.5, "id2label": {"0": "red", "1": "blue", "2": "grey"}}
-        """;
-
-    private const string Bert = """
-        {"architectures": ["BertForSequenceClassification"], "model_type": "bert", "vocab_size": 12, "hidden_size": 16, "intermediate_size": 24,
-         "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 8, "initializer_range": 0.5, "id2label": {"0": "bad", "1": "good"}}
-        """;
-
     private static (int Code, string Output, string Error) Run(params string[] args)
     {
         using var output = new StringWriter();
@@ -29,29 +18,11 @@ public sealed class ClassifyVerbTests
         return (code, output.ToString(), error.ToString());
     }
 
-    private static string Model(TempFolder folder, string config)
-    {
-        using PretrainedModel model = PretrainedModel.CreateNew(new ModelConfig(JsonNode.Parse(config)!.AsObject(), "config.json"), 3);
-        model.Save(folder["model"]);
-        if (config == Bert)
-        {
-            File.WriteAllText(folder["model/tokenizer.json"], """
-                {"version": "1.0", "added_tokens": [{"id": 2, "content": "[CLS]", "special": true}, {"id": 3, "content": "[SEP]", "special": true}],
-                 "pre_tokenizer": {"type": "BertPreTokenizer"}, "normalizer": {"type": "BertNormalizer", "lowercase": true},
-                 "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
-                 "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-                  "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "a": 4, "film": 5, "fine": 6, "poor": 7, "very": 8, "the": 9, "is": 10, "not": 11}}}
-                """);
-        }
-
-        return folder["model"];
-    }
-
     [Fact]
     public void A_folder_per_class_gives_classes_and_accuracy_whatever_the_batch()
     {
         using var folder = new TempFolder();
-        string model = Model(folder, Vit);
+        string model = TinyFolders.Make(folder, TinyFolders.Vit);
         foreach ((string name, SKColor colour) in ((string, SKColor)[])[("red", SKColors.Red), ("blue", SKColors.Blue)])
         {
             Directory.CreateDirectory(folder[$"images/{name}"]);
@@ -117,7 +88,7 @@ public sealed class ClassifyVerbTests
     public void Texts_come_from_files_and_options_and_long_ones_are_cut()
     {
         using var folder = new TempFolder();
-        string model = Model(folder, Bert);
+        string model = TinyFolders.Make(folder, TinyFolders.BertClassifier);
         File.WriteAllText(folder["a.tsv"], "good\tthe film is very fine\nbad\ta poor film\n");
         File.WriteAllText(folder["b.txt"], "the film is very fine\nnot very very very very very very very fine\n");
         (int code, string output, _) = Run("classify", model, folder["a.tsv"], folder["b.txt"], "--text", "a poor film", "--csv");
@@ -139,7 +110,7 @@ public sealed class ClassifyVerbTests
     public void What_does_not_fit_is_told_in_one_line()
     {
         using var folder = new TempFolder();
-        string model = Model(folder, Vit);
+        string model = TinyFolders.Make(folder, TinyFolders.Vit);
         File.WriteAllText(folder["x.png"], "no picture");
         foreach ((string[] args, string expected) in ((string[], string)[])
             [(["x.png"], "no PNG"), (["nowhere"], "no such picture"), (["x.png", "--head", "h"], "h"), ([], "no pictures"), (["x.png", "--labels", "a,b"], "--labels are for CLIP"), (["x.png", "--batch", "0"], "--batch"), (["x.png", "--top-k", "0"], "--top-k"), (["--text", "a"], "--text")])
@@ -148,6 +119,30 @@ public sealed class ClassifyVerbTests
             Assert.Equal((1, ""), (code, output));
             Assert.Contains(expected, error, StringComparison.Ordinal);
             Assert.Single(error.TrimEnd().Split('\n'));
+        }
+    }
+
+    [Fact]
+    public void Clip_chooses_among_labels_of_the_user_and_wants_them()
+    {
+        using var folder = new TempFolder();
+        string model = TinyFolders.Make(folder, TinyFolders.Clip);
+        for (int i = 0; i < 3; i++)
+            PictureTests.Write(folder[$"{i}.png"], 9, 7, (x, y) => new SKColor((byte)(80 * i), (byte)(30 * x), (byte)(30 * y)));
+        string[] pictures = [folder["0.png"], folder["1.png"], folder["2.png"]];
+        (int code, string output, string error) = Run(["classify", model, .. pictures, "--labels", "fine,poor", "--template", "a {} film", "--top-k", "5", "--json"]);
+        Assert.Equal((0, true), (code, error.Contains("3 images", StringComparison.Ordinal)));
+        foreach (JsonNode? result in JsonNode.Parse(output)!["results"]!.AsArray())
+        {
+            Assert.Equal(["fine", "poor"], result!["classes"]!.AsArray().Select(row => row!["label"]!.GetValue<string>()).Order());
+            Assert.Equal(1.0, result["classes"]!.AsArray().Sum(row => row!["score"]!.GetValue<double>()), 5);
+        }
+
+        foreach ((string[] args, string expected) in ((string[], string)[])[([], "--labels"), (["--labels", "a", "--template", "none"], "{}"), (["--labels", "a", "--head", "h"], "--head")])
+        {
+            (code, output, error) = Run(["classify", model, .. pictures, .. args]);
+            Assert.Equal((1, ""), (code, output));
+            Assert.Contains(expected, error, StringComparison.Ordinal);
         }
     }
 }

@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-using Merganser.Checkpoints;
 using Merganser.Neural.Models;
 using Merganser.Neural.Models.Vision;
 using Merganser.Tests;
@@ -52,7 +50,7 @@ public sealed class VisionGoldenTests
     {
         using var scope = NewDisposeScope();
         using var golden = new GoldenCase(Golden.Folder("tokens", name));
-        using VisionModel model = Encoder(golden, name);
+        using VisionModel model = TokenCases.Encoder(golden, name);
         VisionOutput output = model.Forward(golden["pixel_values"], new VisionInput { HiddenStates = true });
         GoldenCase.Close(golden["hidden_r0_last"], output.State.Tokens, 1e-5, "tokens");
         VisionOutput part = model.Forward(golden["pixel_values"], new VisionInput { Blocks = model.Encoder.Shape.Blocks - 1 });
@@ -61,46 +59,12 @@ public sealed class VisionGoldenTests
     }
 
     [Theory]
-    [MemberData(nameof(EncoderFiles))]
-    public void A_hook_that_merges_gives_the_reference_tokens(string name)
-    {
-        using var scope = NewDisposeScope();
-        using var golden = new GoldenCase(Golden.Folder("tokens", name));
-        using VisionModel model = Encoder(golden, name);
-        int[] merged = [.. JsonNode.Parse(golden.Metadata["r"])!.AsArray().Select(r => r!.GetValue<int>())];
-        var input = new VisionInput { Hook = new MergingHook(merged, model.Encoder.Shape.SpecialTokens), HiddenStates = true, ProportionalAttention = golden.Metadata["prop_attn"] == "True" };
-        VisionOutput output = model.Forward(golden["pixel_values"], input);
-        GoldenCase.Close(golden["hidden_penultimate"], output.HiddenStates[^2], 1e-4, "tokens before the last block");
-        GoldenCase.Close(golden["hidden_last"], output.State.Tokens, 1e-4, "tokens");
-        GoldenCase.Close(golden["size"], output.State.Size!, 0, "sizes");
-        GoldenCase.Close(golden["source"], output.State.Source!, 0, "sources");
-    }
-
-    [Theory]
     [MemberData(nameof(TimmFiles))]
     public void A_file_in_timm_layout_gives_the_reference_scores(string name)
     {
         using var scope = NewDisposeScope();
         using var golden = new GoldenCase(Golden.Folder("tokens", name));
-        bool distilled = golden.Metadata["distilled"] == "True";
-        long[] patch = golden["w.patch_embed.proj.weight"].shape;
-        var config = new ModelConfig(
-            new JsonObject
-            {
-                ["architectures"] = new JsonArray(distilled ? "DeiTForImageClassification" : "ViTForImageClassification"),
-                ["hidden_size"] = (int)patch[0],
-                ["num_channels"] = (int)patch[1],
-                ["patch_size"] = (int)patch[2],
-                ["image_size"] = (int)golden["image"].shape[2],
-                ["num_hidden_layers"] = golden.Names.Count(tensor => tensor.EndsWith(".attn.qkv.weight", StringComparison.Ordinal)),
-                ["num_attention_heads"] = int.Parse(golden.Metadata["heads"], System.Globalization.CultureInfo.InvariantCulture),
-                ["intermediate_size"] = (int)golden["w.blocks.0.mlp.fc1.weight"].shape[0],
-                ["num_labels"] = (int)golden["w.head.weight"].shape[0],
-                ["layer_norm_eps"] = 1e-6,
-            },
-            name);
-        using var weights = new Checkpoint(name, golden.File.Tensors.Values.Where(tensor => tensor.Info.Name.StartsWith("w.", StringComparison.Ordinal)).Select(tensor => new RenamedTensor(tensor, tensor.Info.Name[2..])), []);
-        using var model = (VisionModel)PretrainedModel.Load(config, weights, ModelOptions.Default);
+        using VisionModel model = TokenCases.Timm(golden, name);
         VisionOutput output = model.Forward(golden["image"]);
         GoldenCase.Close(golden["logits_r0"], output.Logits!, 1e-5, "scores");
     }
@@ -116,22 +80,6 @@ public sealed class VisionGoldenTests
         }
 
         return cases;
-    }
-
-    private static VisionModel Encoder(GoldenCase golden, string name)
-    {
-        JsonObject document = JsonNode.Parse(golden.Metadata["config"])!.AsObject();
-        document["architectures"] = new JsonArray(golden.Metadata["family"] switch
-        {
-            "vit" => "ViTForImageClassification",
-            "deit" => "DeiTForImageClassificationWithTeacher",
-            "clip" => "CLIPVisionModel",
-            "siglip" => "SiglipVisionModel",
-            string family => throw new InvalidOperationException($"{name}: family {family}"),
-        });
-        string[] data = ["hidden_last", "hidden_penultimate", "hidden_r0_last", "pixel_values", "size", "source"];
-        using var weights = new Checkpoint(name, golden.File.Tensors.Values.Where(tensor => !data.Contains(tensor.Info.Name)), []);
-        return (VisionModel)PretrainedModel.Load(new ModelConfig(document, name), weights, ModelOptions.Default);
     }
 
     private static Dictionary<string, Tensor?> Run(VisionModel model, GoldenCase golden)

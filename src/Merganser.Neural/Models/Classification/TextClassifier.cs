@@ -8,7 +8,7 @@ namespace Merganser.Neural.Models.Classification;
 public sealed class TextClassifier : Classifier<string>
 {
     private readonly BertModel _model;
-    private readonly Tokenizer _tokenizer;
+    private readonly TokenRows _tokens;
     private int[][] _rows = [];
 
     /// <summary>Joins a model and its tokenizer; the model is disposed with this.</summary>
@@ -18,7 +18,7 @@ public sealed class TextClassifier : Classifier<string>
     {
         if (model.HeadKind != BertHead.Classifier)
             throw new MerganserException($"{model.Source}: {model.Config.Texts("architectures").FirstOrDefault("the model")} has no classifier; take one that has, or fine-tune it with 'merganser train'");
-        (_model, _tokenizer, Labels) = (model, tokenizer, ClassLabels.Read(model.Config));
+        (_model, _tokens, Labels) = (model, new TokenRows(tokenizer, model.MaxTokens), ClassLabels.Read(model.Config));
     }
 
     /// <summary>How the encoder is run, besides the mask; asked once for each batch.</summary>
@@ -30,7 +30,7 @@ public sealed class TextClassifier : Classifier<string>
     /// <inheritdoc/>
     protected override IEnumerable<int[]> Batches(IReadOnlyList<string> items)
     {
-        _rows = [.. items.Select(text => TokenRows.Encode(_tokenizer, text, _model.MaxTokens))];
+        _rows = _tokens.Encode(items);
         return TokenRows.Batches(_rows, Batch);
     }
 

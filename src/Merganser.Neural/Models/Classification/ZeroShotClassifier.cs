@@ -27,7 +27,7 @@ public sealed class ZeroShotClassifier : Classifier<Picture>
         if (!template.Contains("{}", StringComparison.Ordinal))
             throw new MerganserException($"the template '{template}' has no {{}} for the label");
         (_model, Processor, Labels) = (model, processor, labels);
-        int[][] rows = [.. labels.Select(label => TokenRows.Encode(tokenizer, template.Replace("{}", label, StringComparison.Ordinal), model.Text.MaxPositions))];
+        int[][] rows = new TokenRows(tokenizer, model.Text.MaxPositions).Encode([.. labels.Select(label => template.Replace("{}", label, StringComparison.Ordinal))]);
         using DisposeScope scope = NewDisposeScope();
         (Tensor ids, Tensor mask) = TokenRows.Pad(rows, 0, model.Device);
         Tensor texts = model.EncodeTexts(ids, mask);

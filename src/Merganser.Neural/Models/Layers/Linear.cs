@@ -11,6 +11,7 @@ internal sealed class Linear
     {
         _inputMajor = inputMajor;
         Weight = parameters.Add($"{name}.weight", inputMajor ? [inputs, outputs] : [outputs, inputs]);
+        Weight.Layout = inputMajor ? LinearLayout.InputMajor : LinearLayout.OutputMajor;
         Bias = bias ? parameters.Add($"{name}.bias", [outputs], Initialization.Zeros) : null;
     }
 
@@ -18,6 +19,9 @@ internal sealed class Linear
 
     public ModelParameter? Bias { get; }
 
-    public Tensor Forward(Tensor input) =>
-        nn.functional.linear(input, _inputMajor ? Weight.Value.t() : Weight.Value, Bias?.Value);
+    public Tensor Forward(Tensor input)
+    {
+        Tensor output = nn.functional.linear(input, _inputMajor ? Weight.Value.t() : Weight.Value, Bias?.Value);
+        return Weight.Adapter is { } adapter ? adapter.Add(output, input) : output;
+    }
 }

@@ -3,14 +3,28 @@ using static TorchSharp.torch;
 
 namespace Merganser.Neural.Models.Processing;
 
-/// <summary>Texts as rows of token ids, and rows as one padded batch.</summary>
-internal static class TokenRows
+/// <summary>Texts as rows of token ids with their special tokens, long ones cut as the tokenizer would; and rows as one padded batch.</summary>
+internal sealed class TokenRows(Tokenizer tokenizer, int? most)
 {
-    /// <summary>The ids of a text with its special tokens; of what is too long the beginning and the last token are kept.</summary>
-    public static int[] Encode(Tokenizer tokenizer, string text, int? most)
+    private static readonly EncodeOptions Unpadded = new() { Pad = false };
+    private readonly Tokenizer? _cutting = most is { } limit
+        ? tokenizer.WithTruncation(new Truncation { MaxLength = limit, Direction = tokenizer.Truncation?.Direction ?? TextDirection.Right })
+        : null;
+
+    /// <summary>The ids of a text.</summary>
+    public int[] Encode(string text)
     {
         int[] ids = tokenizer.EncodeToIds(text);
-        return most is { } limit && ids.Length > limit ? [.. ids.AsSpan(0, limit - 1), ids[^1]] : ids;
+        return ids.Length > most ? [.. _cutting!.Encode(text, options: Unpadded).Ids] : ids;
+    }
+
+    /// <summary>The ids of several texts.</summary>
+    public int[][] Encode(IReadOnlyList<string> texts)
+    {
+        int[][] rows = new int[texts.Count][];
+        for (int i = 0; i < rows.Length; i++)
+            rows[i] = Encode(texts[i]);
+        return rows;
     }
 
     /// <summary>Batches of rows of like length, so that little is padding.</summary>

@@ -89,7 +89,7 @@ public sealed class VisionEncoder
             // Only what goes on outlives a block.
             using DisposeScope scope = NewDisposeScope();
             state = _blocks[block].Forward(state, state.Bias(input.ProportionalAttention), input.Hook);
-            foreach (Tensor? tensor in (ReadOnlySpan<Tensor?>)[state.Tokens, state.Size, state.Source])
+            foreach (Tensor? tensor in (ReadOnlySpan<Tensor?>)[state.Tokens, state.Size, state.Groups])
             {
                 if (tensor is not null && scope.Contains(tensor))
                     scope.MoveToOuter(tensor);

@@ -54,7 +54,7 @@ public sealed record VisionOutput(TokenState State)
     internal VisionOutput MovedOut(DisposeScope scope)
     {
         // Several may be one tensor; the scope ignores what it no longer owns.
-        foreach (Tensor? tensor in (IEnumerable<Tensor?>)[State.Tokens, State.Size, State.Source, LastHidden, Pooled, Embedding, Logits, ClassLogits, DistillationLogits, .. HiddenStates])
+        foreach (Tensor? tensor in (IEnumerable<Tensor?>)[State.Tokens, State.Size, State.Groups, LastHidden, Pooled, Embedding, Logits, ClassLogits, DistillationLogits, .. HiddenStates])
         {
             if (tensor is not null && scope.Contains(tensor))
                 scope.MoveToOuter(tensor);

@@ -63,17 +63,22 @@ public static class LoraOverlay
             result[name] = new ConvertedSource(tensor, old.Info);
         }
 
+        var changed = new HashSet<string>(StringComparer.Ordinal);
         foreach ((string name, AdapterModule module) in adapter.Modules)
         {
-            if (!result.TryGetValue(name + ".weight", out TensorSource? weight) || (module.Bias is not null && !result.ContainsKey(name + ".bias")))
+            // Files of base models leave out what names begin with in models with a head: transformer., bert.
+            string stored = result.ContainsKey(name + ".weight") ? name : name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+            if (!result.TryGetValue(stored + ".weight", out TensorSource? weight) || (module.Bias is not null && !result.ContainsKey(stored + ".bias")))
             {
                 unmatched.AddRange(module.Names);
                 continue;
             }
 
-            result[name + ".weight"] = Adapt(name, module, weight, config, cache, path);
+            if (!changed.Add(stored))
+                throw new MerganserException($"{path}: '{name}' is the second part of the adapter for '{stored}'");
+            result[stored + ".weight"] = Adapt(name, module, weight, config, cache, path);
             if (module.Bias is not null)
-                result[name + ".bias"] = Shift(module.Bias, result[name + ".bias"], config.ScaleOf(name), path);
+                result[stored + ".bias"] = Shift(module.Bias, result[stored + ".bias"], config.ScaleOf(name), path);
         }
 
         if (unmatched.Count > 0)
