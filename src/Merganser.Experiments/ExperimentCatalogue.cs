@@ -8,6 +8,6 @@ public static class ExperimentCatalogue
     /// <summary>The experiments, in the order of the list.</summary>
     public static IReadOnlyList<Experiment> All { get; } =
     [
-        new TaskArithmeticExperiment(),
+        new TaskArithmeticExperiment(), new TiesExperiment(), new DareExperiment(), new PcbExperiment(),
     ];
 }

@@ -18,7 +18,7 @@ public sealed record ExperimentResult(IReadOnlyList<ResultTable> Tables, IReadOn
         get
         {
             int shown = Findings.Count(finding => finding.Verdict == Verdict.Shown);
-            return shown == Findings.Count ? "shown" : shown == 0 ? "not shown" : $"shown {shown} of {Claims.Count}";
+            return shown == Findings.Count ? "shown" : shown == 0 ? "not shown" : $"shown {shown} of {Findings.Count}";
         }
     }
 }
