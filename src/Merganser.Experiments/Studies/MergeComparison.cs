@@ -1,6 +1,5 @@
 using Merganser.Experiments.Families;
 using Merganser.Experiments.Synth;
-using Merganser.Weights;
 
 namespace Merganser.Experiments.Studies;
 
