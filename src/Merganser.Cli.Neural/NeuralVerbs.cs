@@ -13,5 +13,8 @@ internal static class NeuralVerbs
         TrainVerb.Create,
         ClassifyVerb.Create,
         EmbedVerb.Create,
+        SweepVerb.Create,
+        VisualizeVerb.Create,
+        LearnRatesVerb.Create,
     ];
 }

@@ -10,7 +10,7 @@ internal static class RecipeModel
     /// <summary>Loads or makes it; says whether a part of it was drawn anew.</summary>
     public static (PretrainedModel Model, bool HasNewParts) Open(TrainingRecipe recipe, RecipeData data, Device device)
     {
-        var options = new ModelOptions { Device = device, DType = TorchRuntime.ParseType(recipe.Type), Trainable = true };
+        var options = new ModelOptions { Device = device, DType = recipe.Type == "auto" ? TorchRuntime.FastTrainingType(device) : TorchRuntime.ParseType(recipe.Type), Trainable = true };
         if (!Directory.Exists(recipe.Model))
         {
             ModelConfig own = ModelConfig.ReadFile(recipe.Model);

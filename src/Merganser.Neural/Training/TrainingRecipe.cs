@@ -35,7 +35,7 @@ public sealed class TrainingRecipe
         (MaxGradientNorm, AverageDecay) = (_root.Number("max_grad_norm", 1, 0), _root.Number("average_decay", 0, 0, 0.9999999));
         (EvaluateEvery, Patience, MinImprovement, SaveEvery) = (_root.Whole("evaluate_every", 0, 0), _root.Whole("patience", 0, 0), _root.Number("min_improvement", 0, 0), _root.Whole("save_every", 100, 0));
         KeepBest = _root.Switch("keep_best", Patience > 0);
-        Type = _root.Choice("dtype", "float32", "float32", "bfloat16");
+        Type = _root.Choice("dtype", "float32", "float32", "bfloat16", "auto");
         LabelSmoothing = _root.Number("label_smoothing", 0, 0, 0.999);
         Freeze = _root.Texts("freeze");
         Labels = _root.Texts("labels");
