@@ -4,6 +4,7 @@ using Merganser.Neural.Models;
 using Merganser.Neural.Models.Classification;
 using Merganser.Neural.Models.Processing;
 using Merganser.Neural.Models.Vision;
+using Merganser.Neural.Tokens;
 using Merganser.Tokenizers;
 
 namespace Merganser.Cli.Neural;
@@ -23,6 +24,7 @@ internal static class ClassifyVerb
         var labels = new Option<string[]>("--labels") { Description = "classes for CLIP, or names for those of --head; separated by commas" };
         var head = new Option<string>("--head") { Description = "FILE or FILE:NAME: the classifier NAME.weight, NAME.bias of a safetensors file, in place of the model's own" };
         var template = new Option<string>("--template") { Description = "for CLIP: the sentence around a label", DefaultValueFactory = _ => "This is a photo of {}." };
+        var reduction = new ReductionArguments();
         var encoder = new EncoderArguments();
         var output = new ClassificationOutput();
         var command = new Command("classify", "The most probable classes of pictures or texts, and accuracy where the classes are known");
@@ -30,6 +32,7 @@ internal static class ClassifyVerb
         command.Add(inputs);
         foreach (Option option in (ReadOnlySpan<Option>)[text, labels, template, head])
             command.Add(option);
+        reduction.AddTo(command);
         encoder.AddTo(command);
         output.AddTo(command);
         command.SetAction((parsed, cancellation) =>
@@ -50,14 +53,16 @@ internal static class ClassifyVerb
                     throw new MerganserException($"{folder}: has classes of its own; --labels are for CLIP and for --head");
                 if (literal.Length > 0 && loaded is not EncoderModel)
                     throw new MerganserException($"{folder}: is a model of images; --text is for models of texts");
+                TokenReducer? reducer = reduction.Reducer(parsed, loaded);
+                Func<VisionInput>? input = reducer is null ? null : () => reducer.Input(ReductionArguments.Encoder(loaded));
                 switch (loaded)
                 {
                     case ClipModel clip:
-                        using (var zeroShot = new ZeroShotClassifier(clip, ImageProcessor.Load(clip), Tokenizer.Load(loaded.Source!), names, parsed.GetValue(template)!) { Batch = batch })
+                        using (var zeroShot = new ZeroShotClassifier(clip, ImageProcessor.Load(clip), Tokenizer.Load(loaded.Source!), names, parsed.GetValue(template)!) { Batch = batch, Input = input })
                             Run(zeroShot, ImageInput.Find(paths), "images");
                         break;
                     case VisionModel vision:
-                        using (var images = new ImageClassifier(vision, ImageProcessor.Load(vision), headFile is null ? null : SeparateHead.Load(headFile), names.Length > 0 ? names : null) { Batch = batch })
+                        using (var images = new ImageClassifier(vision, ImageProcessor.Load(vision), headFile is null ? null : SeparateHead.Load(headFile), names.Length > 0 ? names : null) { Batch = batch, Input = input })
                             Run(images, ImageInput.Find(paths), "images");
                         break;
                     case BertModel bert:
@@ -67,6 +72,8 @@ internal static class ClassifyVerb
                     default:
                         throw new MerganserException($"{folder}: {loaded.GetType().Name} does not classify; ViT, DeiT, SigLIP, BERT, RoBERTa and XLM-R with a classifier do, and CLIP with --labels");
                 }
+
+                ReductionArguments.Report(parsed.InvocationConfiguration.Error, loaded, reducer);
             }
             finally
             {

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Merganser.Neural.Models;
 using Merganser.Neural.Models.Embeddings;
 using Merganser.Neural.Models.Vision;
+using Merganser.Neural.Tokens;
 
 namespace Merganser.Cli.Neural;
 
@@ -36,6 +37,7 @@ internal static class EmbedVerb
         var promptName = new Option<string>("--prompt-name") { Description = "the name of one of the folder's prompts" };
         var tokens = new Option<int?>("--max-tokens") { Description = "longer texts are cut (default: as the folder says)" };
         var dimensions = new Option<int?>("--dimensions") { Description = "keep only so many leading values of a vector" };
+        var reduction = new ReductionArguments();
         var encoder = new EncoderArguments();
         var output = new EmbeddingOutput();
         var command = new Command("embed", "Vectors of texts or pictures, for search, clustering and comparison");
@@ -43,6 +45,7 @@ internal static class EmbedVerb
         command.Add(inputs);
         foreach (Option option in (ReadOnlySpan<Option>)[text, pooling, normalize, prompt, promptName, tokens, dimensions])
             command.Add(option);
+        reduction.AddTo(command);
         encoder.AddTo(command);
         output.AddTo(command);
         command.SetAction((parsed, cancellation) =>
@@ -68,10 +71,14 @@ internal static class EmbedVerb
                 bool pictures = loaded is VisionModel || (loaded is ClipModel && literal.Length == 0 && paths.Length > 0 && !paths.Any(path => TextEndings.Contains(Path.GetExtension(path).ToLowerInvariant())));
                 if (pictures && literal.Length > 0)
                     throw new MerganserException($"{modules.Model}: is a model of images; --text is for models of texts");
+                TokenReducer? reducer = reduction.Reducer(parsed, loaded);
+                if (reducer is not null && !pictures)
+                    throw new MerganserException($"{modules.Model}: --reduce is for pictures; these inputs are texts");
                 if (pictures)
-                    Run(ImageEmbedder.Load(loaded, options), ImageInput.Find(paths), "images", batch);
+                    Run(ImageEmbedder.Load(loaded, options, reducer is null ? null : () => reducer.Input(ReductionArguments.Encoder(loaded))), ImageInput.Find(paths), "images", batch);
                 else
                     Run(TextEmbedder.Load(loaded, modules, options), TextItems.Find(paths, literal), "texts", Math.Max(batch, TextsAtOnce));
+                ReductionArguments.Report(parsed.InvocationConfiguration.Error, loaded, reducer);
             }
             finally
             {

@@ -13,5 +13,7 @@ internal static class NeuralVerbs
         TrainVerb.Create,
         ClassifyVerb.Create,
         EmbedVerb.Create,
+        SweepVerb.Create,
+        VisualizeVerb.Create,
     ];
 }

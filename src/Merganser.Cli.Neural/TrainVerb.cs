@@ -31,28 +31,13 @@ internal static class TrainVerb
             if (parsed.GetValue(dryRun))
                 return Task.FromResult(0);
             string folder = parsed.GetRequiredValue(output);
-            TrainingReport report = run.Run(folder, parsed.GetValue(overwrite), parsed.GetValue(resume), new Lines(parsed.InvocationConfiguration.Error), cancellation);
-            string best = report.Best is { } evaluation
-                ? string.Create(CultureInfo.InvariantCulture, $"; held-out loss {evaluation.Loss:F4}{(evaluation.Score is { } score ? $", {evaluation.ScoreName} {score:P1}" : "")} at step {report.BestStep}")
-                : "";
+            TrainingReport report;
+            using (var display = new TrainDisplay(parsed.InvocationConfiguration.Error))
+                report = run.Run(folder, parsed.GetValue(overwrite), parsed.GetValue(resume), display, cancellation);
+            string best = report.Best is { } evaluation ? string.Create(CultureInfo.InvariantCulture, $"{TrainDisplay.Held(evaluation)} at step {report.BestStep}") : "";
             console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder}: {report.Steps} steps{(report.StoppedEarly ? ", stopped early" : "")}, loss {report.Log.Rows[^1].Loss:F4}{best}"));
             return Task.FromResult(0);
         });
         return command;
-    }
-
-    /// <summary>A line every few seconds, and one for each evaluation.</summary>
-    private sealed class Lines(TextWriter error) : IProgress<TrainingProgress>
-    {
-        private long _last = System.Diagnostics.Stopwatch.GetTimestamp();
-
-        public void Report(TrainingProgress value)
-        {
-            if (value.Evaluation is null && System.Diagnostics.Stopwatch.GetElapsedTime(_last).TotalSeconds < 5)
-                return;
-            _last = System.Diagnostics.Stopwatch.GetTimestamp();
-            string held = value.Evaluation is { } evaluation ? string.Create(CultureInfo.InvariantCulture, $", held-out loss {evaluation.Loss:F4}{(evaluation.Score is { } score ? $", {evaluation.ScoreName} {score:P1}" : "")}") : "";
-            error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"train: step {value.Step}/{value.Steps}, loss {value.Loss:F4}, {value.UnitsPerSecond:N0} {value.Unit}/s, {value.TimeLeft:h\\:mm\\:ss} left{held}"));
-        }
     }
 }

@@ -88,6 +88,7 @@ internal static class Examples
             "merganser classify vit/ picture.jpg --top-k 5",
             "merganser classify vit/ test/                                   a folder per class: accuracy too",
             "merganser classify clip/ *.jpg --labels cat,dog --template \"a photo of a {}\"",
+            "merganser classify vit/ test/ --summary --reduce tome --r 8      with fewer tokens; see also sweep and visualize",
             "merganser classify bert/ reviews.tsv --summary --batch 64",
             "echo \"a fine film\" | merganser classify bert/ --json",
             "merganser classify models/vit28-tasks/ft-mnist models/vit28-tasks/images/mnist --head models/vit28-tasks/heads.safetensors:mnist --summary",
@@ -99,6 +100,17 @@ internal static class Examples
             "merganser embed qwen3-embedding/ corpus.jsonl --pooling last --out corpus.safetensors --batch 64",
             "merganser embed clip/ photos/ --out photos.npy",
             "cat sentences.txt | merganser embed minilm/ > vectors.jsonl",
+        ],
+        ["sweep"] =
+        [
+            "merganser sweep vit/ test/ --reduce tome,pitome,grid --flops 0.75,0.5 --svg curve.svg",
+            "merganser sweep vit/ test/ --reduce tome --r 4,8,13 --csv table.csv --limit 2000",
+            "merganser sweep clip/ test/ --labels cat,dog --keep 0.95,0.9",
+        ],
+        ["visualize"] =
+        [
+            "merganser visualize vit/ picture.jpg --reduce tome --r 13 -o tokens.html",
+            "merganser visualize vit/ picture.jpg --reduce pitome --keep 0.9 -o tokens.png --block 6",
         ],
         ["inspect"] =
         [
@@ -169,6 +181,12 @@ internal static class Examples
         ["tokenizer compare"] = ["merganser tokenizer compare a/ b/ --text \"Donaudampfschiff\"", "merganser tokenizer compare a/ b/ --file languages.jsonl --json"],
         ["tokenizer convert"] = ["merganser tokenizer convert cl100k.tiktoken tokenizer.json", "merganser tokenizer convert model/ vocab.json"],
         ["tokenizer bench"] = ["merganser tokenizer bench model/ --file corpus.txt --threads 2"],
+        ["train"] =
+        [
+            "merganser train recipe.yml out/ --dry-run           what would be done",
+            "merganser train recipe.yml out/                     a model folder, or an adapter if the recipe has a 'lora' section",
+            "merganser train recipe.yml out/ --resume            go on after a crash or Ctrl-C",
+        ],
         ["methods"] = ["merganser methods", "merganser methods dare_ties"],
         ["evaluate"] = ["merganser evaluate models/vit28-tasks/base merged/"],
     };

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -59,6 +60,16 @@ public static class TorchRuntime
         "float16" or "fp16" or "f16" => ScalarType.Float16,
         _ => throw new MerganserException($"type '{text}' is unknown; it is float32, bfloat16 or float16"),
     };
+
+    /// <summary>
+    /// The type in which training is the fastest: bfloat16, with float32 masters, where the device multiplies it by instructions of its own; else float32.
+    /// A processor without them takes many times as long in bfloat16.
+    /// </summary>
+    internal static ScalarType FastTrainingType(Device device) =>
+        device.type == DeviceType.CUDA || (device.type == DeviceType.CPU && MultipliesNarrow()) ? ScalarType.BFloat16 : ScalarType.Float32;
+
+    /// <summary>AVX512_BF16: CPUID leaf 7, subleaf 1, EAX bit 5; the runtime knows whether the system lets it be used at all.</summary>
+    private static bool MultipliesNarrow() => Avx512F.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0;
 
     private static string? FindProblem()
     {

@@ -33,6 +33,6 @@ public sealed class KthTokens : TokenReducer
     private KthMatcher Matcher(VisionShape shape)
     {
         double ratio = Schedule.Ratio ?? throw new MerganserException("kth merges once; say how much is kept (--keep 0.5), not how many tokens leave in every block");
-        return new KthMatcher { Every = Math.Max(2, (int)Math.Round(1 / ratio)), Special = shape.SpecialTokens };
+        return new KthMatcher { Every = (int)Math.Clamp(Math.Round(1 / ratio), 2, Math.Max(2, shape.Grid.Rows * shape.Grid.Columns)), Special = shape.SpecialTokens };
     }
 }

@@ -105,7 +105,7 @@ public static class ReducerRegistry
         if (!(part is > 0 and <= 1))
             throw new ArgumentOutOfRangeException(nameof(part), part, "the part of the operations that is left is above 0 and at most 1");
         double all = FlopCount.Blocks(shape), low = 0, high = entry.Knob == Knob.PerBlock ? shape.Tokens : 1 - (entry.Knob == Knob.Half ? 0.5 : 1e-3);
-        TokenReducer Make(double knob) => entry.Make(options with { Schedule = entry.Knob == Knob.PerBlock ? ReductionSchedule.Constant(knob) : ReductionSchedule.Keep(1 - knob) });
+        TokenReducer Make(double knob) => entry.Make(options with { Schedule = entry.Knob == Knob.PerBlock ? ReductionSchedule.Constant(Math.Round(knob, 3)) : ReductionSchedule.Keep(Math.Round(1 - knob, 4)) });
         double Left(TokenReducer reducer) => FlopCount.Blocks(shape, reducer) / all;
         for (int step = 0; step < Steps; step++)
         {

@@ -1,9 +1,13 @@
+using Merganser.Neural.Tokens.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Merganser.Neural.Tokens;
 
-/// <content>Rows that receive nothing are copied bit by bit. Sums of 16-bit rows are taken in float32.</content>
+/// <content>
+/// Rows that receive nothing are copied bit by bit. Sums of 16-bit rows are taken in float32. Means of float32 rows on the processor that
+/// need no gradient are own code over their memory; all else is tensor operations.
+/// </content>
 public sealed partial class TokenMap
 {
     /// <summary>x[anchor] + Σ x[source], [B, N, C] → [B, M, C].</summary>
@@ -11,16 +15,16 @@ public sealed partial class TokenMap
     {
         Check(x);
         using DisposeScope scope = NewDisposeScope();
-        return scope.MoveToOuter(Sources.shape[1] == 0 ? Rows(x, Anchors) : Summed(Wide(x)).to(x.dtype));
+        return scope.MoveToOuter(EdgeCount == 0 ? Rows(x, Anchors) : Summed(Wide(x)).to(x.dtype));
     }
 
     /// <summary>The plain mean over anchor and sources, not weighted with sizes.</summary>
     public Tensor Mean(Tensor x)
     {
         Check(x);
+        if (RowMerging.Serves(x) && Lists() is { } lists)
+            return RowMerging.Mean(lists, x, null, wantsSize: false).Rows;
         using DisposeScope scope = NewDisposeScope();
-        if (Sources.shape[1] == 0)
-            return scope.MoveToOuter(Rows(x, Anchors));
         Tensor wide = Wide(x), members = Summed(ones([x.shape[0], Count, 1], dtype: wide.dtype, device: x.device));
         return scope.MoveToOuter(Where(members, Summed(wide) / members, x));
     }
@@ -34,11 +38,15 @@ public sealed partial class TokenMap
         Check(x);
         if (size is not null)
             Check(size);
+        if (RowMerging.Serves(x) && (size is null || RowMerging.Serves(size)) && Lists() is { } lists)
+        {
+            (Tensor means, Tensor? sums) = RowMerging.Mean(lists, x, size, wantsSize: true);
+            return (means, sums!);
+        }
+
         using DisposeScope scope = NewDisposeScope();
         Tensor weights = size ?? ones([x.shape[0], Count, 1], dtype: ScalarType.Float32, device: x.device);
         Tensor total = Summed(weights);
-        if (Sources.shape[1] == 0)
-            return (scope.MoveToOuter(Rows(x, Anchors)), scope.MoveToOuter(total));
         Tensor members = Summed(ones_like(weights));
         return (scope.MoveToOuter(Where(members, Summed(Wide(x) * weights) / total, x)), scope.MoveToOuter(total));
     }
@@ -49,7 +57,7 @@ public sealed partial class TokenMap
         Check(x);
         using DisposeScope scope = NewDisposeScope();
         Tensor result = Rows(x, Anchors), moved = Rows(x, Sources), targets = Index(Targets, x);
-        for (long edge = 0; edge < Sources.shape[1]; edge++)
+        for (long edge = 0; edge < EdgeCount; edge++)
         {
             Tensor target = targets.narrow(1, edge, 1);
             result = result.scatter(1, target, maximum(result.gather(1, target), moved.narrow(1, edge, 1)));
@@ -80,7 +88,7 @@ public sealed partial class TokenMap
     private Tensor Summed(Tensor wide)
     {
         Tensor result = Rows(wide, Anchors);
-        return Sources.shape[1] == 0 ? result : result.scatter_add(1, Index(Targets, wide), Rows(wide, Sources));
+        return EdgeCount == 0 ? result : result.scatter_add(1, Index(Targets, wide), Rows(wide, Sources));
     }
 
     private Tensor Where(Tensor members, Tensor merged, Tensor x) => where(members.gt(1), merged.to(x.dtype), Rows(x, Anchors));
@@ -94,7 +102,7 @@ public sealed partial class TokenMap
     private void Check(Tensor x)
     {
         ArgumentNullException.ThrowIfNull(x);
-        if (x.dim() != 3 || x.shape[1] != Count || (Anchors.shape[0] != 1 && x.shape[0] != Anchors.shape[0]))
-            throw new ArgumentException($"rows are [{(Anchors.shape[0] == 1 ? "batch" : Anchors.shape[0])}, {Count}, width], not [{string.Join(", ", x.shape)}]", nameof(x));
+        if (x.dim() != 3 || x.shape[1] != Count || (Batch != 1 && x.shape[0] != Batch))
+            throw new ArgumentException($"rows are [{(Batch == 1 ? "batch" : Batch)}, {Count}, width], not [{string.Join(", ", x.shape)}]", nameof(x));
     }
 }

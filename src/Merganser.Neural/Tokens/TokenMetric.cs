@@ -35,18 +35,20 @@ internal static class TokenMetrics
         _ => AttentionWish.None,
     };
 
-    /// <summary>float32 [B, N, D], without gradient. The caller's scope gets it.</summary>
+    /// <summary>
+    /// What a matcher takes: [B, N, D], or for means and sums over heads [B, H, N, D], which it sums itself; directions are all that counts.
+    /// Without gradient. The caller's scope gets it.
+    /// </summary>
     public static Tensor Of(TokenMetric metric, TokenState state, AttentionOutput attention)
     {
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
+        using IDisposable noGrad = no_grad();
         Tensor x = metric switch
         {
-            TokenMetric.KeyMean => attention.MeanKeys(),
-            TokenMetric.KeySum => Asked(attention.Keys, "keys").to(ScalarType.Float32).sum(1),
-            TokenMetric.QueryMean => Asked(attention.Queries, "queries").to(ScalarType.Float32).mean([1]),
-            TokenMetric.ValueMean => Asked(attention.Values, "values").to(ScalarType.Float32).mean([1]),
-            _ => state.Tokens.to(ScalarType.Float32),
+            TokenMetric.KeyMean or TokenMetric.KeySum => Asked(attention.Keys, "keys"),
+            TokenMetric.QueryMean => Asked(attention.Queries, "queries"),
+            TokenMetric.ValueMean => Asked(attention.Values, "values"),
+            _ => state.Tokens,
         };
         return scope.MoveToOuter(x.detach());
     }
@@ -57,8 +59,11 @@ internal static class TokenMetrics
     {
         Check(metric, special);
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
-        Tensor wide = metric.detach().to(ScalarType.Float32), length = wide.norm(-1, keepdim: true);
+        using IDisposable noGrad = no_grad();
+        Tensor wide = metric.detach().to(ScalarType.Float32);
+        if (wide.dim() == 4)
+            wide = wide.mean([1]);
+        Tensor length = wide.norm(-1, keepdim: true);
         if (!length.isfinite().all().ToBoolean())
             throw NotFinite();
         return scope.MoveToOuter(where(length.gt(0), wide / length, zeros_like(wide)));
@@ -67,10 +72,10 @@ internal static class TokenMetrics
     public static void Check(Tensor metric, int special)
     {
         ArgumentNullException.ThrowIfNull(metric);
-        if (metric.dim() != 3 || metric.shape[0] == 0 || metric.shape[2] == 0)
-            throw new ArgumentException($"the metric is [batch, tokens, width], not [{string.Join(", ", metric.shape)}]", nameof(metric));
-        if (metric.shape[1] < 1 + special)
-            throw new ArgumentException($"the metric has {metric.shape[1]} tokens; with {special} special ones there are at least {1 + special}", nameof(metric));
+        if (metric.dim() is not (3 or 4) || metric.shape[0] == 0 || metric.shape[^1] == 0)
+            throw new ArgumentException($"the metric is [batch, tokens, width], or [batch, heads, tokens, width], not [{string.Join(", ", metric.shape)}]", nameof(metric));
+        if (metric.shape[^2] < 1 + special)
+            throw new ArgumentException($"the metric has {metric.shape[^2]} tokens; with {special} special ones there are at least {1 + special}", nameof(metric));
     }
 
     public static ArgumentException NotFinite() => new("the metric holds NaN or infinite numbers; matching needs finite ones", "metric");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Merganser.Neural.Models;
+using Merganser.Neural.Models.Processing;
 using Merganser.Neural.Models.Vision;
 using Merganser.Neural.Training.Data;
 using Merganser.Tokenizers;
@@ -11,6 +12,7 @@ namespace Merganser.Neural.Training;
 internal sealed class RecipeData(TrainingRecipe recipe)
 {
     private readonly Dictionary<string, IReadOnlyList<TextExample>> _texts = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Path, string Part), ImageSet> _sets = [];
     private Tokenizer? _tokenizer;
 
     private Tokenizer Words => _tokenizer ??= Tokenizer.Load(recipe.Tokenizer ?? (Directory.Exists(recipe.Model) ? recipe.Model : Path.GetDirectoryName(recipe.Model)!));
@@ -18,17 +20,11 @@ internal sealed class RecipeData(TrainingRecipe recipe)
     /// <summary>The classes of the training data: numbers by size, then names in their order.</summary>
     public IReadOnlyList<string> Labels(bool areImages)
     {
-        IEnumerable<string> found = areImages
-            ? ImageSet.HasUbyte(recipe.Train, "train")
-                ? Enumerable.Range(0, ImageSet.ReadUbyte(recipe.Train, "train").Labels.Max() + 1).Select(label => label.ToString(CultureInfo.InvariantCulture))
-                : ImageFolder.Classes(recipe.Train)
-            : Texts(recipe.Train).Select(example => LabelOf(example, recipe.Train));
-        return
-        [
-            .. found.Distinct(StringComparer.Ordinal)
-                .OrderBy(label => int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : int.MaxValue)
-                .ThenBy(label => label, StringComparer.Ordinal),
-        ];
+        if (!areImages)
+            return LabelOrder.Of(Texts(recipe.Train).Select(example => LabelOf(example, recipe.Train)));
+        return Ubyte(recipe.Train, "train") is { } set
+            ? [.. Enumerable.Range(0, set.Labels.Max() + 1).Select(label => label.ToString(CultureInfo.InvariantCulture))]
+            : ImageFolder.Classes(recipe.Train, recipe.LabelField);
     }
 
     /// <summary>What the model learns.</summary>
@@ -43,8 +39,18 @@ internal sealed class RecipeData(TrainingRecipe recipe)
                 (int[][] heldRows, int[] heldLabels) = recipe.Evaluate is { } path ? Rows(encoder, path) : ([], []);
                 return new TextTask(encoder, rows, labels, heldRows, heldLabels, encoder.Config.Int("pad_token_id", 0)) { LabelSmoothing = recipe.LabelSmoothing };
             case VisionModel { Labels.Count: > 0 } vision:
-                (double[] mean, double[] deviation) = Normalisation(vision);
-                return new ImageTask(vision, Images(vision, recipe.Train, "train"), recipe.Evaluate is { } folder ? Images(vision, folder, "test") : null, mean, deviation) { LabelSmoothing = recipe.LabelSmoothing };
+                ImageProcessor processor = ImageProcessor.Load(vision);
+                // A task computes (x/255 − mean)/deviation; the processor may have another factor.
+                double scale = 255 * processor.Factor;
+                return new ImageTask(
+                    vision,
+                    Images(vision, processor, recipe.Train, "train"),
+                    recipe.Evaluate is { } folder ? Images(vision, processor, folder, "test", "t10k") : null,
+                    [.. processor.Mean.Select(value => value / scale)],
+                    [.. processor.Deviation.Select(value => value / scale)])
+                {
+                    LabelSmoothing = recipe.LabelSmoothing,
+                };
             default:
                 throw new MerganserException($"{recipe.Model}: {model.GetType().Name} is neither a decoder nor a classifier of texts or images; others are not trained by recipes");
         }
@@ -81,22 +87,23 @@ internal sealed class RecipeData(TrainingRecipe recipe)
         throw new MerganserException($"{path}: the label {NearestName.Quote(label)} is none of the model's (id2label in config.json; 'labels' makes a new head){NearestName.Hint(label, names)}");
     }
 
-    private static ImageSet Images(VisionModel model, string path, string part)
+    private ImageSet Images(VisionModel model, ImageProcessor processor, string path, params string[] parts)
     {
-        VisionShape shape = model.Encoder.Shape;
-        ImageSet set = ImageSet.HasUbyte(path, part) ? ImageSet.ReadUbyte(path, part) : ImageFolder.Read(path, shape.Channels, shape.Image.Height, shape.Image.Width);
+        (int Height, int Width) image = model.Encoder.Shape.Image;
+        ImageSet set = Ubyte(path, parts)?.Fit(processor) ?? ImageFolder.Read(path, processor, recipe.ImageField, recipe.LabelField);
+        if ((set.Height, set.Width) != image)
+            throw new MerganserException($"{recipe.Model}: its preprocessor_config.json makes pictures of {set.Height}×{set.Width}; the model takes {image.Height}×{image.Width}");
         int[] labels = set.LabelNames.Count > 0 ? [.. set.Labels.Select(label => NumberOf(model.Labels, set.LabelNames[label], path))] : set.Labels;
         return labels.Max() < model.Labels.Count ? set with { Labels = labels } : throw new MerganserException($"{path}: has class {labels.Max()}; the model has {model.Labels.Count} classes");
     }
 
-    private static (double[] Mean, double[] Deviation) Normalisation(VisionModel model)
+    /// <summary>The IDX files of the first part that a folder has; null if it has none.</summary>
+    private ImageSet? Ubyte(string path, params string[] parts)
     {
-        string? path = model.Source is { } folder ? Path.Join(folder, "preprocessor_config.json") : null;
-        if (path is null || !File.Exists(path))
-            return ([0.5], [0.5]);
-        ModelConfig config = RecipeModel.ReadConfig(path);
-        int channels = model.Encoder.Shape.Channels;
-        double[] Values(string key) => config.Has(key) && config.Numbers(key) is var numbers ? numbers.Count == channels || numbers.Count == 1 ? [.. numbers] : throw config.Wrong(key, $"{channels} numbers") : [0.5];
-        return (Values("image_mean"), Values("image_std"));
+        if (Array.Find(parts, part => ImageSet.HasUbyte(path, part)) is not { } part)
+            return null;
+        if (!_sets.TryGetValue((path, part), out ImageSet? set))
+            _sets.Add((path, part), set = ImageSet.ReadUbyte(path, part));
+        return set;
     }
 }

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Merganser.Checkpoints;
 using Merganser.Neural.Models;
 using static TorchSharp.torch;
@@ -9,15 +7,13 @@ namespace Merganser.Neural.Training;
 /// <summary>The model that a recipe begins with: a folder's or a new one, with a new classifier where the recipe or the data ask for one.</summary>
 internal static class RecipeModel
 {
-    private const long MaxConfigBytes = 16 << 20;
-
     /// <summary>Loads or makes it; says whether a part of it was drawn anew.</summary>
     public static (PretrainedModel Model, bool HasNewParts) Open(TrainingRecipe recipe, RecipeData data, Device device)
     {
-        var options = new ModelOptions { Device = device, DType = TorchRuntime.ParseType(recipe.Type), Trainable = true };
+        var options = new ModelOptions { Device = device, DType = recipe.Type == "auto" ? TorchRuntime.FastTrainingType(device) : TorchRuntime.ParseType(recipe.Type), Trainable = true };
         if (!Directory.Exists(recipe.Model))
         {
-            ModelConfig own = ReadConfig(recipe.Model);
+            ModelConfig own = ModelConfig.ReadFile(recipe.Model);
             return (PretrainedModel.CreateNew(WithLabels(own, recipe, data, recipe.Model) ?? own, recipe.Seed, options), true);
         }
 
@@ -27,23 +23,6 @@ internal static class RecipeModel
             return (PretrainedModel.Load(recipe.Model, options), false);
         (PretrainedModel model, IReadOnlyList<ModelParameter> drawn) = PretrainedModel.LoadChanged(files, changed, recipe.Seed, options, ClassifierHead.Owns, ClassifierHead.MayLack);
         return (model, drawn.Count > 0);
-    }
-
-    /// <summary>A small JSON file.</summary>
-    public static ModelConfig ReadConfig(string path)
-    {
-        try
-        {
-            if (new FileInfo(path).Length > MaxConfigBytes)
-                throw new MerganserException($"{path}: is too large for a configuration");
-            return JsonNode.Parse(File.ReadAllBytes(path), documentOptions: new JsonDocumentOptions { MaxDepth = 64 }) is JsonObject document
-                ? new ModelConfig(document, path)
-                : throw new MerganserException($"{path}: holds no JSON object");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or ArgumentException)
-        {
-            throw new MerganserException($"{path}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
     }
 
     /// <summary>The configuration with other classes; null where the model keeps the head that it has.</summary>

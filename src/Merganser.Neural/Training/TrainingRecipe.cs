@@ -8,7 +8,7 @@ public sealed class TrainingRecipe
 {
     private static readonly string[] Keys =
     [
-        "model", "tokenizer", "train", "evaluate", "text_field", "label_field", "context", "steps", "epochs", "batch_size", "accumulation", "seed", "optimizer",
+        "model", "tokenizer", "train", "evaluate", "text_field", "label_field", "image_field", "context", "steps", "epochs", "batch_size", "accumulation", "seed", "optimizer",
         "learning_rate", "schedule", "warmup_steps", "floor", "weight_decay", "beta1", "beta2", "momentum", "max_grad_norm", "average_decay", "evaluate_every",
         "patience", "min_improvement", "keep_best", "save_every", "dtype", "label_smoothing", "freeze", "labels", "lora",
     ];
@@ -25,7 +25,7 @@ public sealed class TrainingRecipe
         Model = Path.Combine(_folder, ModelName);
         Train = PathOf("train") ?? throw root.Position.Error("'train' is missing: the file or folder to learn");
         (Evaluate, Tokenizer) = (PathOf("evaluate"), PathOf("tokenizer"));
-        (TextField, LabelField) = (_root.Text("text_field") ?? "text", _root.Text("label_field") ?? "label");
+        (TextField, LabelField, ImageField) = (_root.Text("text_field") ?? "text", _root.Text("label_field") ?? "label", _root.Text("image_field") ?? "image");
         Context = _root.Whole("context", 128, 1);
         (Steps, Epochs) = (_root.Whole("steps", 0, 0), _root.Number("epochs", 1, 0));
         (BatchSize, Accumulation, Seed) = (_root.Whole("batch_size", 16, 1), _root.Whole("accumulation", 1, 1), _root.Whole("seed", 0, 0));
@@ -35,7 +35,7 @@ public sealed class TrainingRecipe
         (MaxGradientNorm, AverageDecay) = (_root.Number("max_grad_norm", 1, 0), _root.Number("average_decay", 0, 0, 0.9999999));
         (EvaluateEvery, Patience, MinImprovement, SaveEvery) = (_root.Whole("evaluate_every", 0, 0), _root.Whole("patience", 0, 0), _root.Number("min_improvement", 0, 0), _root.Whole("save_every", 100, 0));
         KeepBest = _root.Switch("keep_best", Patience > 0);
-        Type = _root.Choice("dtype", "float32", "float32", "bfloat16");
+        Type = _root.Choice("dtype", "float32", "float32", "bfloat16", "auto");
         LabelSmoothing = _root.Number("label_smoothing", 0, 0, 0.999);
         Freeze = _root.Texts("freeze");
         Labels = _root.Texts("labels");
@@ -74,6 +74,8 @@ public sealed class TrainingRecipe
     internal string TextField { get; }
 
     internal string LabelField { get; }
+
+    internal string ImageField { get; }
 
     internal int Context { get; }
 

@@ -53,7 +53,7 @@ public sealed class TrainingRun : IDisposable
             long trained = _adapters is null ? Chosen().Sum(name => _model.Parameters[name].Value.numel()) : Adapted().Sum(tensor => tensor.Value.numel());
             string adapter = _adapters is null ? "" : FormattableString.Invariant($", LoRA of rank {_adapters.Options.Rank} on {string.Join(", ", _adapters.Options.Targets)}");
             return FormattableString.Invariant(
-                $"{_model.GetType().Name}, {trained:N0} of {_model.Parameters.Count:N0} parameters trained{adapter}\n{_task.Count:N0} examples ({_task.Unit}), {Options.Steps} steps of {Options.BatchSize} x {Options.Accumulation}, {_recipe.OptimizerName}, learning rate {_recipe.LearningRate} {_recipe.ScheduleName}");
+                $"{_model.GetType().Name}, {trained:N0} of {_model.Parameters.Count:N0} parameters trained{adapter}, in {(_model.DType == ScalarType.BFloat16 ? "bfloat16 with float32 masters" : "float32")}\n{_task.Count:N0} examples ({_task.Unit}), {Options.Steps} steps of {Options.BatchSize} x {Options.Accumulation}, {_recipe.OptimizerName}, learning rate {_recipe.LearningRate} {_recipe.ScheduleName}");
         }
     }
 
@@ -69,15 +69,16 @@ public sealed class TrainingRun : IDisposable
     public TrainingReport Run(string folder, bool overwrite = false, bool resume = false, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
         StagingFolder staging = StagingFolder.Create(folder, overwrite, _ => resume);
+        RemoveUnfinished(staging.Path);
         TrainingReport report;
         using (var trainer = new Trainer(_task, Trained(), Options with { StatePath = Path.Join(staging.Path, StateFile) }))
             report = trainer.Run(progress, cancellation);
         try
         {
             Write(staging.Path);
-            File.Delete(Path.Join(staging.Path, StateFile));
             File.WriteAllText(Path.Join(staging.Path, "training.csv"), report.Log.ToCsv());
             File.WriteAllText(Path.Join(staging.Path, "training.svg"), report.Log.ToSvg(Path.GetFileName(staging.Target)));
+            File.Delete(Path.Join(staging.Path, StateFile)); // Last: until here a run that is cut off can go on.
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -93,6 +94,20 @@ public sealed class TrainingRun : IDisposable
     {
         _adapters?.Dispose();
         _model.Dispose();
+    }
+
+    /// <summary>A run that was killed while it saved its state has left a part of a file.</summary>
+    private static void RemoveUnfinished(string folder)
+    {
+        try
+        {
+            foreach (string part in Directory.EnumerateFiles(folder, StateFile + ".*.part"))
+                File.Delete(part);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new MerganserException($"{folder}: cannot be written: {e.Message}", e);
+        }
     }
 
     private bool IsFrozen(string name) => _recipe.Freeze.Any(part => name.Contains(part, StringComparison.Ordinal));

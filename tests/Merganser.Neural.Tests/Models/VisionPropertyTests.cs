@@ -22,12 +22,12 @@ public sealed class VisionPropertyTests
         {
             using DisposeScope scope = NewDisposeScope();
             Tensor pixels = Pixels(count, seed);
-            IReadOnlyList<Tensor> together = Outputs(model, pixels);
+            Tensor[] together = Outputs(model, pixels);
             Assert.NotEmpty(together);
             for (int row = 0; row < count; row++)
             {
-                IReadOnlyList<Tensor> alone = Outputs(model, pixels.narrow(0, row, 1));
-                for (int i = 0; i < together.Count; i++)
+                Tensor[] alone = Outputs(model, pixels.narrow(0, row, 1));
+                for (int i = 0; i < together.Length; i++)
                     GoldenCase.Close(alone[i], together[i].narrow(0, row, 1), Tolerance, $"output {i} of picture {row}");
             }
         }, iter: 20);
@@ -40,12 +40,12 @@ public sealed class VisionPropertyTests
         using PretrainedModel model = TinyFolders.Create(config);
         using DisposeScope scope = NewDisposeScope();
         Tensor pixels = Pixels(2, 5);
-        IReadOnlyList<Tensor> plain = Outputs(model, pixels), sized = Outputs(model, pixels, new VisionInput { Hook = new Sizes(1) });
-        for (int i = 0; i < plain.Count; i++)
+        Tensor[] plain = Outputs(model, pixels), sized = Outputs(model, pixels, new VisionInput { Hook = new Sizes(1) });
+        for (int i = 0; i < plain.Length; i++)
             GoldenCase.Close(plain[i], sized[i], Tolerance, $"output {i}");
         // The same for all tokens stands for nothing new either, as far as attention goes.
-        IReadOnlyList<Tensor> three = Outputs(model, pixels, new VisionInput { Hook = new Sizes(3) });
-        for (int i = 0; i < plain.Count; i++)
+        Tensor[] three = Outputs(model, pixels, new VisionInput { Hook = new Sizes(3) });
+        for (int i = 0; i < plain.Length; i++)
             GoldenCase.Close(plain[i], three[i], Tolerance, $"output {i}, three each");
     }
 

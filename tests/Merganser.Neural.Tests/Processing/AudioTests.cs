@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using CsCheck;
 using Merganser.Neural.Models;
 using Merganser.Neural.Models.Processing;
-using Merganser.Tests;
 
 namespace Merganser.Neural.Tests.Processing;
 

@@ -111,6 +111,27 @@ public sealed class ClassifierRecipeTests
     }
 
     [Fact]
+    public void The_preprocessor_of_the_folder_says_how_pictures_become_numbers()
+    {
+        using var folder = new TempFolder();
+        WritePictures(folder);
+        const string Recipe = "model: vit\ntrain: pictures\nevaluate: pictures\nsteps: 1\nlearning_rate: 0\n";
+        const string Same = """{"image_processor_type": "ViTImageProcessor", "size": {"height": 8, "width": 8}, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}""";
+        string path = Path.Join(folder["vit"], "preprocessor_config.json");
+        double plain = Train(folder, Recipe, "a").Best!.Loss;
+        File.WriteAllText(path, Same);
+        Assert.Equal(plain, Train(folder, Recipe, "b").Best!.Loss, 1e-6);
+        File.WriteAllText(path, Same.Replace("0.5, 0.5, 0.5], \"image_std\"", "0.1, 0.9, 0.5], \"image_std\"", StringComparison.Ordinal));
+        Assert.NotEqual(plain, Train(folder, Recipe, "c").Best!.Loss, 1e-4);
+        // Bytes as they are, mean and deviation 255 times as large: the same numbers.
+        File.WriteAllText(path, """{"size": {"height": 8, "width": 8}, "do_rescale": false, "image_mean": [127.5, 127.5, 127.5], "image_std": [127.5, 127.5, 127.5]}""");
+        Assert.Equal(plain, Train(folder, Recipe, "d").Best!.Loss, 1e-5);
+        Assert.True(File.Exists(Path.Join(folder["d"], "preprocessor_config.json")));
+        File.WriteAllText(path, """{"size": {"height": 12, "width": 8}}""");
+        Assert.Contains("12×8", Assert.Throws<MerganserException>(() => Train(folder, Recipe, "e")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_adapter_of_a_classifier_carries_its_head()
     {
         using var folder = new TempFolder();

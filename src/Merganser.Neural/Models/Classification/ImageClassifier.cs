@@ -42,9 +42,11 @@ public sealed class ImageClassifier : Classifier<Picture>
     public override IReadOnlyList<string> Labels { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Scores(IReadOnlyList<Picture> items, int[] chosen)
+    protected override Tensor Scores(IReadOnlyList<Picture> items, int[] chosen) => Score(Processor.Process([.. chosen.Select(place => items[place])]));
+
+    /// <summary>The scores [B, classes] of prepared images.</summary>
+    internal Tensor Score(Tensor pixels)
     {
-        Tensor pixels = Processor.Process([.. chosen.Select(place => items[place])]);
         VisionOutput output = _model.Forward(pixels, Input?.Invoke());
         return _head is null ? output.Logits! : _head.Scores(output.LastHidden!.select(1, 0));
     }

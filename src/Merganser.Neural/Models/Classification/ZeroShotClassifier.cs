@@ -44,9 +44,12 @@ public sealed class ZeroShotClassifier : Classifier<Picture>
     public override IReadOnlyList<string> Labels { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Scores(IReadOnlyList<Picture> items, int[] chosen)
+    protected override Tensor Scores(IReadOnlyList<Picture> items, int[] chosen) => Score(Processor.Process([.. chosen.Select(place => items[place])]));
+
+    /// <summary>The scores [B, classes] of prepared images.</summary>
+    internal Tensor Score(Tensor pixels)
     {
-        Tensor images = _model.EncodeImages(Processor.Process([.. chosen.Select(place => items[place])]), Input?.Invoke()).Embedding!;
+        Tensor images = _model.EncodeImages(pixels, Input?.Invoke()).Embedding!;
         return matmul(images / images.norm(1, keepdim: true), _texts.t());
     }
 

@@ -36,7 +36,7 @@ public sealed class ImageEmbedder : Embedder<Picture>
     public static ImageEmbedder Load(string folder, EmbeddingOptions? options = null, ModelOptions? model = null) => Load(PretrainedModel.Load(SentenceModules.Read(folder).Model, model), options);
 
     /// <summary>Takes a loaded model over, which is disposed if it does not do.</summary>
-    internal static ImageEmbedder Load(PretrainedModel model, EmbeddingOptions? options)
+    internal static ImageEmbedder Load(PretrainedModel model, EmbeddingOptions? options, Func<VisionInput>? input = null)
     {
         options ??= new EmbeddingOptions();
         try
@@ -55,7 +55,7 @@ public sealed class ImageEmbedder : Embedder<Picture>
             if (pooling == Pooling.Cls && shape.SpecialTokens == 0)
                 throw new MerganserException($"{model.Source}: the model has no class token; take mean or pooler");
             return options.Prompt is null && options.PromptName is null && options.MaxTokens is null
-                ? new ImageEmbedder(model, shape, ImageProcessor.Load(model), pooling, options)
+                ? new ImageEmbedder(model, shape, ImageProcessor.Load(model), pooling, options) { Input = input }
                 : throw new MerganserException($"{model.Source}: prompts and a number of tokens are for texts, not for pictures");
         }
         catch

@@ -1,3 +1,4 @@
+using Merganser.Neural.Tokens.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -37,15 +38,28 @@ public sealed class AlternatingMatcher : ITokenMatcher
     /// <inheritdoc/>
     public TokenMap? Match(Tensor metric, long remove)
     {
-        TokenMetrics.Check(metric, Special);
+        ArgumentNullException.ThrowIfNull(metric);
         ArgumentOutOfRangeException.ThrowIfNegative(remove);
+        // Keys of several heads are taken too, [B, H, N, D]: their sum has the direction of their mean.
+        TokenMetrics.Check(metric, Special);
         if (Protected.Any(index => index < 0))
             throw new ArgumentException("protected tokens are indices from 0", nameof(metric));
-        long count = metric.shape[1], r = Math.Min(remove, Removable(count));
+        long count = metric.shape[^2], r = Math.Min(remove, Removable(count));
         if (r <= 0)
             return null;
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
+        using IDisposable noGrad = no_grad();
+        if (CpuMatching.TryRows(metric, out Tensor held, out CpuMatching.Rows rows))
+        {
+            bool[]? hidden = Hidden(count);
+            unsafe
+            {
+                TokenMap planned = CpuMatching.Plan(rows, (int)(count - r), (int)r, (unit, image, lists) => CpuMatching.Alternating(unit, image, lists, rows.Depth, Special, hidden));
+                GC.KeepAlive(held);
+                return planned;
+            }
+        }
+
         Device device = metric.device;
         Tensor even = arange(0, count, 2, ScalarType.Int64, device).unsqueeze(0), odd = arange(1, count, 2, ScalarType.Int64, device).unsqueeze(0);
         (Tensor best, Tensor partner) = Bipartite.Partners(TokenMetrics.Unit(metric, Special), even, odd, Mask(count, device));
@@ -69,15 +83,17 @@ public sealed class AlternatingMatcher : ITokenMatcher
         return new TokenMap(scope.MoveToOuter(anchors.contiguous()), scope.MoveToOuter(Bipartite.Tokens(even, merged).contiguous()), scope.MoveToOuter(targets), count);
     }
 
+    private Tensor? Mask(long count, Device device) => Hidden(count) is { } hidden ? tensor(hidden, [1, count]).to(device) : null;
+
     /// <summary>True at protected tokens; null if there are none.</summary>
-    private Tensor? Mask(long count, Device device)
+    private bool[]? Hidden(long count)
     {
         if (Special == 0 && Protected.Count == 0)
             return null;
-        bool[] mask = new bool[count];
-        mask.AsSpan(0, Special).Fill(true);
+        bool[] hidden = new bool[count];
+        hidden.AsSpan(0, Special).Fill(true);
         foreach (int index in Protected.Where(index => index < count))
-            mask[index] = true;
-        return tensor(mask, [1, count]).to(device);
+            hidden[index] = true;
+        return hidden;
     }
 }

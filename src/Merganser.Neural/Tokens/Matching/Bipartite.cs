@@ -1,3 +1,4 @@
+using Merganser.Neural.Tokens.Cpu;
 using static TorchSharp.torch;
 
 namespace Merganser.Neural.Tokens.Matching;
@@ -13,6 +14,8 @@ internal static class Bipartite
     /// <returns>Scores float32 [B, n], −∞ where nothing may be; indices into <paramref name="second"/>.</returns>
     public static (Tensor Best, Tensor Partner) Partners(Tensor unit, Tensor first, Tensor second, Tensor? protectedTokens)
     {
+        if (CpuMatching.TryRows(unit, out Tensor held, out CpuMatching.Rows rows))
+            return CpuMatching.Partners(held, rows, first, second, protectedTokens);
         Tensor scores = matmul(Rows(unit, first), Rows(unit, second).transpose(1, 2));
         if (protectedTokens is not null)
         {

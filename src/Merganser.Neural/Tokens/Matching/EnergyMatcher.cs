@@ -1,3 +1,4 @@
+using Merganser.Neural.Tokens.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -80,11 +81,21 @@ public sealed class EnergyMatcher : ITokenMatcher
     {
         TokenMetrics.Check(metric, Special);
         ArgumentOutOfRangeException.ThrowIfNegative(remove);
-        long count = metric.shape[1], patches = count - Special, batch = metric.shape[0], r = Math.Min(remove, Removable(count));
+        long count = metric.shape[^2], patches = count - Special, batch = metric.shape[0], r = Math.Min(remove, Removable(count));
         if (r == 0)
             return null;
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGrad = no_grad();
+        if (CpuMatching.TryRows(metric, out Tensor held, out CpuMatching.Rows rows))
+        {
+            unsafe
+            {
+                TokenMap planned = CpuMatching.Plan(rows, (int)(count - r), (int)r, (tokens, image, lists) => CpuMatching.Energy(tokens, image, lists, rows.Depth, this));
+                GC.KeepAlive(held);
+                return planned;
+            }
+        }
+
         Tensor unit = Patches(metric);
         (_, Tensor ranks) = Energies(unit).sort(-1, descending: true, stable: true);
         Tensor special = arange(Special, dtype: ScalarType.Int64, device: metric.device).expand(batch, Special);
@@ -110,7 +121,7 @@ public sealed class EnergyMatcher : ITokenMatcher
         return new TokenMap(scope.MoveToOuter(anchors), scope.MoveToOuter(going + Special), scope.MoveToOuter(targets + (Special + stay.shape[1])), count);
     }
 
-    private Tensor Patches(Tensor metric) => TokenMetrics.Unit(metric, Special).narrow(1, Special, metric.shape[1] - Special);
+    private Tensor Patches(Tensor metric) => TokenMetrics.Unit(metric, Special).narrow(1, Special, metric.shape[^2] - Special);
 
     private Tensor Energies(Tensor unit)
     {

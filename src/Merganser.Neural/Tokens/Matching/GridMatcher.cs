@@ -60,8 +60,8 @@ public sealed class GridMatcher : ITokenMatcher
     {
         TokenMetrics.Check(metric, 0);
         ArgumentOutOfRangeException.ThrowIfNegative(remove);
-        if (metric.shape[1] != (long)Width * Height)
-            throw new ArgumentException($"the metric has {metric.shape[1]} tokens, the grid {Height}×{Width}", nameof(metric));
+        if (metric.shape[^2] != (long)Width * Height)
+            throw new ArgumentException($"the metric has {metric.shape[^2]} tokens, the grid {Height}×{Width}", nameof(metric));
         HashSet<int> receiving = [.. destinations];
         using DisposeScope scope = NewDisposeScope();
         Tensor first = tensor([.. Enumerable.Range(0, Width * Height).Where(token => !receiving.Contains(token)).Select(token => (long)token)], dtype: ScalarType.Int64, device: metric.device).unsqueeze(0);

@@ -10,7 +10,7 @@ public interface ITokenMatcher
     long Removable(long count);
 
     /// <summary>A map that takes <paramref name="remove"/> tokens away, or as many as it can; null if that is none.</summary>
-    /// <param name="metric">What tokens are compared by, [B, N, D], any floating-point type; matched in float32 without gradient.</param>
+    /// <param name="metric">What tokens are compared by, [B, N, D] or by heads [B, H, N, D] (the mean over heads counts), any floating-point type; matched in float32 without gradient.</param>
     /// <param name="remove">0 or more.</param>
     /// <exception cref="ArgumentException">The metric is not three-dimensional, too short for the special tokens, or not finite.</exception>
     TokenMap? Match(Tensor metric, long remove);

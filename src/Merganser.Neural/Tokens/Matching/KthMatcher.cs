@@ -28,7 +28,7 @@ public sealed class KthMatcher : ITokenMatcher
     {
         TokenMetrics.Check(metric, Special);
         ArgumentOutOfRangeException.ThrowIfNegative(remove);
-        long count = metric.shape[1], groups = (count - Special) / Every;
+        long count = metric.shape[^2], groups = (count - Special) / Every;
         if (remove == 0 || groups == 0)
             return null;
         using DisposeScope scope = NewDisposeScope();

@@ -23,6 +23,6 @@ internal static class ListMatcher
         Tensor special = arange(front, dtype: ScalarType.Int64, device: metric.device).expand(batch, front);
         Tensor anchors = cat([special, Bipartite.Tokens(first, kept), second.expand(batch, -1)], 1);
         Tensor targets = partner.gather(1, merged) + (front + kept.shape[1]);
-        return new TokenMap(scope.MoveToOuter(anchors), scope.MoveToOuter(Bipartite.Tokens(first, merged).contiguous()), scope.MoveToOuter(targets), metric.shape[1]);
+        return new TokenMap(scope.MoveToOuter(anchors), scope.MoveToOuter(Bipartite.Tokens(first, merged).contiguous()), scope.MoveToOuter(targets), metric.shape[^2]);
     }
 }

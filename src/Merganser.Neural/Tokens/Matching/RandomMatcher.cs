@@ -23,7 +23,7 @@ public sealed class RandomMatcher : ITokenMatcher
     {
         TokenMetrics.Check(metric, Special);
         ArgumentOutOfRangeException.ThrowIfNegative(remove);
-        long batch = metric.shape[0], count = metric.shape[1], r = Math.Min(remove, Removable(count));
+        long batch = metric.shape[0], count = metric.shape[^2], r = Math.Min(remove, Removable(count));
         if (r == 0)
             return null;
         using DisposeScope scope = NewDisposeScope();

@@ -1,80 +1,97 @@
-using SkiaSharp;
+using System.Globalization;
+using Merganser.Neural.Models.Processing;
 
 namespace Merganser.Neural.Training.Data;
 
-/// <summary>Folders of pictures: one folder per class, its name the class's.</summary>
+/// <summary>
+/// Labelled pictures: a folder per class with its pictures, or Parquet tables with a picture (<c>image/bytes</c>, or bytes in <c>image</c>)
+/// and a class a row; each brought to one size by an image processor.
+/// </summary>
 public static class ImageFolder
 {
-    private const int MaxSide = 16_384;
-    private static readonly string[] Endings = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"];
+    private const string Column = "image";
 
-    /// <summary>Reads all pictures below the folders of a folder, in the order of their names, squeezed to one size.</summary>
-    /// <exception cref="MerganserException">There are no classes or no pictures, or a file is no whole picture.</exception>
-    public static ImageSet Read(string folder, int channels, int height, int width)
+    /// <summary>Reads all pictures below the folders of a folder, in the order of their names; or a Parquet file, or a folder of such.</summary>
+    /// <param name="path">The folder or file.</param>
+    /// <param name="processor">What is done to each picture, up to its size; its factor, mean and deviation are left to the reader.</param>
+    /// <param name="imageField">The column of tables that holds the picture.</param>
+    /// <param name="labelField">The column that holds the class.</param>
+    /// <exception cref="MerganserException">There are no classes or no pictures, a file is no whole picture, or the processor does not bring all to one size.</exception>
+    public static ImageSet Read(string path, ImageProcessor processor, string imageField = Column, string labelField = "label")
     {
-        if (channels is not (1 or 3))
-            throw new ArgumentOutOfRangeException(nameof(channels), channels, "1 or 3");
-        string[] classes = Classes(folder);
-        (string Path, int Label)[] files =
+        ArgumentNullException.ThrowIfNull(processor);
+        if (Tables(path) is { Length: > 0 } tables)
+        {
+            (string Name, byte[] Bytes, string Label)[] rows = [.. tables.SelectMany(file => Rows(file, imageField, labelField))];
+            string[] labels = LabelOrder.Of(rows.Select(row => row.Label));
+            return Gather(path, processor, rows.Length, i => Picture.Read(new MemoryStream(rows[i].Bytes), rows[i].Name), [.. rows.Select(row => Array.IndexOf(labels, row.Label))], labels);
+        }
+
+        string[] classes = Classes(path);
+        (string File, int Label)[] files =
         [
-            .. classes.SelectMany((name, label) => Directory.EnumerateFiles(Path.Join(folder, name))
-                .Where(path => Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).Select(path => (path, label))),
+            .. classes.SelectMany((name, label) => Directory.EnumerateFiles(Path.Join(path, name))
+                .Where(file => Picture.Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).Select(file => (file, label))),
         ];
-        if (files.Length == 0)
-            throw new MerganserException($"{folder}: holds no pictures; needed are folders named after the classes with {string.Join(", ", Endings)} files");
-        int size = checked(channels * height * width);
-        if ((long)size * files.Length > Array.MaxLength)
-            throw new MerganserException($"{folder}: {files.Length} pictures of {channels}×{height}×{width} do not fit in one set");
-        byte[] pixels = new byte[size * files.Length];
-        for (int i = 0; i < files.Length; i++)
-            Decode(files[i].Path, channels, height, width, pixels.AsSpan(i * size, size));
-        return new ImageSet(channels, height, width, pixels, [.. files.Select(file => file.Label)], classes);
+        return files.Length > 0
+            ? Gather(path, processor, files.Length, i => Picture.Read(files[i].File), [.. files.Select(file => file.Label)], classes)
+            : throw new MerganserException($"{path}: holds no pictures; needed are folders named after the classes with {string.Join(", ", Picture.Endings)} files, .parquet tables, or IDX files");
     }
 
-    /// <summary>The names of the folders of a folder, in order.</summary>
+    /// <summary>The classes: the names of folders, or the values of the column, in order.</summary>
     /// <exception cref="MerganserException">There is no such folder.</exception>
-    internal static string[] Classes(string folder) => Directory.Exists(folder)
-        ? [.. Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]
-        : throw new MerganserException($"{folder}: there is no such folder");
-
-    private static void Decode(string path, int channels, int height, int width, Span<byte> planes)
+    internal static string[] Classes(string path, string labelField = "label")
     {
-        byte[] bytes;
-        try
-        {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new MerganserException($"{path}: cannot be read: {e.Message}", e);
-        }
+        if (Tables(path) is { Length: > 0 } tables)
+            return LabelOrder.Of(tables.SelectMany(file => ParquetTable.Read(file, labelField)[0]!.Select((label, row) => Label(label, file, row, labelField))));
+        return Directory.Exists(path)
+            ? LabelOrder.Of(Directory.GetDirectories(path).Select(folder => Path.GetFileName(folder)))
+            : throw new MerganserException($"{path}: there is no such folder");
+    }
 
-        if (!IsPicture(bytes))
-            throw new MerganserException($"{path}: is no PNG, JPEG, WebP, BMP or GIF picture");
-        using SKData data = SKData.CreateCopy(bytes);
-        using SKCodec codec = SKCodec.Create(data) ?? throw new MerganserException($"{path}: the picture cannot be decoded");
-        var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
-        if (info.Width is < 1 or > MaxSide || info.Height is < 1 or > MaxSide)
-            throw new MerganserException($"{path}: is {info.Width}×{info.Height} pixels; from 1 to {MaxSide} a side are read");
-        using var bitmap = new SKBitmap(info);
-        SKCodecResult result = codec.GetPixels(info, bitmap.GetPixels());
-        if (result != SKCodecResult.Success)
-            throw new MerganserException($"{path}: the picture is damaged or cut off ({result})");
-        ReadOnlySpan<byte> colours = bitmap.GetPixelSpan();
-        double[] plane = new double[info.Width * info.Height];
-        for (int channel = 0; channel < channels; channel++)
+    /// <summary>Brings pictures to one size and puts their planes one after the other.</summary>
+    internal static ImageSet Gather(string path, ImageProcessor processor, int count, Func<int, Picture> read, int[] labels, IReadOnlyList<string> names)
+    {
+        int channels = processor.Channels, plane = 0;
+        byte[] pixels = [];
+        Picture? first = null;
+        for (int i = 0; i < count; i++)
         {
-            for (int i = 0; i < plane.Length; i++)
+            Picture picture = processor.Fit(read(i));
+            if (first is null)
             {
-                ReadOnlySpan<byte> pixel = colours.Slice(4 * i, 4);
-                plane[i] = channels == 3 ? pixel[channel] : Math.Floor(((pixel[0] * 19595) + (pixel[1] * 38470) + (pixel[2] * 7471) + 0x8000) / 65536.0); // The weights of ITU-R 601.
+                (first, plane) = (picture, picture.Height * picture.Width);
+                if ((long)plane * channels * count > Array.MaxLength)
+                    throw new MerganserException($"{path}: {count} pictures of {channels}×{picture.Height}×{picture.Width} do not fit in one set");
+                pixels = new byte[plane * channels * count];
             }
 
-            Resampling.Bilinear(plane, info.Height, info.Width, height, width, planes.Slice(channel * height * width, height * width));
+            if ((picture.Height, picture.Width) != (first.Height, first.Width))
+                throw new MerganserException($"{path}: has pictures of {first.Height}×{first.Width} and of {picture.Height}×{picture.Width}; the preprocessor's configuration does not bring them to one size");
+            Span<byte> planes = pixels.AsSpan(i * plane * channels, plane * channels);
+            for (int place = 0; place < plane; place++)
+            {
+                for (int channel = 0; channel < channels; channel++)
+                    planes[(channel * plane) + place] = picture.Pixels[(place * channels) + channel];
+            }
+        }
+
+        return new ImageSet(channels, first!.Height, first.Width, pixels, labels, names);
+    }
+
+    private static string[] Tables(string path) => path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase) && File.Exists(path) ? [path]
+        : Directory.Exists(path) ? [.. Directory.EnumerateFiles(path, "*.parquet").Order(StringComparer.Ordinal)] : [];
+
+    private static IEnumerable<(string Name, byte[] Bytes, string Label)> Rows(string file, string imageField, string labelField)
+    {
+        object?[]?[] columns = ParquetTable.Read(file, $"{imageField}/bytes|{imageField}", labelField);
+        for (int row = 0; row < columns[0]!.Length; row++)
+        {
+            byte[] bytes = columns[0]![row] as byte[] ?? throw new MerganserException($"{file}: row {row + 1} has no bytes of a picture in '{imageField}'");
+            yield return (string.Create(CultureInfo.InvariantCulture, $"{file}: row {row + 1}"), bytes, Label(columns[1]![row], file, row, labelField));
         }
     }
 
-    private static bool IsPicture(ReadOnlySpan<byte> bytes) =>
-        bytes.StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']) || bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF])
-        || bytes.StartsWith("GIF8"u8) || bytes.StartsWith("BM"u8) || (bytes.Length > 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8));
+    private static string Label(object? value, string file, int row, string labelField) =>
+        Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } label ? label : throw new MerganserException($"{file}: row {row + 1} has no class in '{labelField}'");
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Merganser.Neural.Models.Processing;
 
 namespace Merganser.Neural.Training.Data;
 
@@ -33,6 +34,27 @@ public sealed record ImageSet(int Channels, int Height, int Width, byte[] Pixels
 
     /// <summary>Whether a folder holds such files.</summary>
     public static bool HasUbyte(string folder, string part) => File.Exists(Find(Path.Join(folder, $"{part}-images-idx3-ubyte")));
+
+    /// <summary>The same images as a processor makes them, up to their size.</summary>
+    /// <exception cref="MerganserException">They do not fit in one set.</exception>
+    public ImageSet Fit(ImageProcessor processor)
+    {
+        ArgumentNullException.ThrowIfNull(processor);
+        int plane = Height * Width, size = plane * Channels;
+        return ImageFolder.Gather("the set", processor, Count, Image, Labels, LabelNames);
+
+        Picture Image(int number)
+        {
+            byte[] pixels = Pixels.AsSpan(number * size, size).ToArray();
+            if (Channels > 1)
+            {
+                for (int i = 0; i < pixels.Length; i++)
+                    pixels[i] = Pixels[(number * size) + (i % Channels * plane) + (i / Channels)];
+            }
+
+            return new Picture(Height, Width, Channels, pixels);
+        }
+    }
 
     private static string Find(string path) => File.Exists(path) ? path : path + ".gz";
 
