@@ -181,6 +181,14 @@ internal static class Examples
         ["tokenizer compare"] = ["merganser tokenizer compare a/ b/ --text \"Donaudampfschiff\"", "merganser tokenizer compare a/ b/ --file languages.jsonl --json"],
         ["tokenizer convert"] = ["merganser tokenizer convert cl100k.tiktoken tokenizer.json", "merganser tokenizer convert model/ vocab.json"],
         ["tokenizer bench"] = ["merganser tokenizer bench model/ --file corpus.txt --threads 2"],
+        ["reproduce"] =
+        [
+            "merganser reproduce --list",
+            "merganser reproduce ties                    table, verdict; docs/results/ties.md and ties.svg",
+            "merganser reproduce --all --quick           everything in seconds, nothing written",
+            "merganser reproduce dare --seeds 3 --json",
+        ],
+        ["systems"] = ["merganser systems", "merganser systems --room weights --json"],
         ["train"] =
         [
             "merganser train recipe.yml out/ --dry-run           what would be done",

@@ -63,9 +63,10 @@ internal static class Program
         var root = new Command("merganser", "Merges what can be merged in a transformer stack: checkpoints today.") { new HelpOption { Recursive = true, Action = new HelpWithExamples() }, new VersionOption() };
         if (debug is not null)
             root.Add(debug);
-        foreach (Func<Command> verb in Verbs.All)
-            root.Add(verb());
+        // The neural part may have a fuller verb of the same name, with its own experiments for instance.
         Command[] present = [.. (neural ?? []).Select(verb => verb())];
+        foreach (Command verb in Verbs.All.Select(verb => verb()).Where(verb => present.All(other => other.Name != verb.Name)))
+            root.Add(verb);
         foreach (Command verb in present.Concat(NeuralStubs.Missing([.. present.Select(verb => verb.Name)])))
             root.Add(verb);
         return root;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Merganser.Experiments;
 
 namespace Merganser.Cli;
 
@@ -21,6 +22,8 @@ internal static class Verbs
         MergeRawVerb.Create,
         EvaluateVerb.Create,
         SearchVerb.Create,
+        () => ReproduceVerb.Create(ExperimentCatalogue.All),
+        () => SystemsVerb.Create(ExperimentCatalogue.All),
         TokenizerVerb.Create,
         PullVerb.Create,
         MethodsVerb.Create,
