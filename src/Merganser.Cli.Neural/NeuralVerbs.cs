@@ -15,5 +15,6 @@ internal static class NeuralVerbs
         EmbedVerb.Create,
         SweepVerb.Create,
         VisualizeVerb.Create,
+        LearnRatesVerb.Create,
     ];
 }

@@ -96,29 +96,20 @@ internal static class SweepVerb
 
     private static void Feed(ReductionSweep sweep, List<InputItem<Picture>> items, IReadOnlyList<string> names, ImageProcessor processor, int batch, int limit, TextWriter error, CancellationToken cancellation)
     {
-        var places = new Dictionary<string, int>(StringComparer.Ordinal);
-        for (int i = 0; i < names.Count; i++)
-            places.TryAdd(names[i], i);
-        int Place(string? label) => label is null ? -1
-            : places.TryGetValue(label, out int place) || (int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out place) && place < names.Count) ? place : -1;
-        InputItem<Picture>[] known = [.. items.Where(item => Place(item.Label) >= 0)];
-        if (known.Length == 0)
-            throw new MerganserException("no picture has a class that is one of the model's: give folders with a folder per class");
-        if (known.Length < items.Count)
-            error.WriteLine($"sweep: {items.Count - known.Length} of {items.Count} pictures have no class of the model's and are left out");
+        (InputItem<Picture> Item, int Label)[] known = LabelledPictures.Known(items, names, error);
         if (limit > 0 && limit < known.Length)
         {
             new Random(1).Shuffle(known);
             known = known[..limit];
         }
 
-        foreach (InputItem<Picture>[] part in known.Chunk(batch))
+        foreach ((InputItem<Picture> Item, int Label)[] part in known.Chunk(batch))
         {
             cancellation.ThrowIfCancellationRequested();
             var read = new Picture[part.Length];
-            InputItem.Read(part, read);
+            InputItem.Read([.. part.Select(pair => pair.Item)], read);
             using Tensor pixels = processor.Process(read);
-            sweep.Add(pixels, [.. part.Select(item => Place(item.Label))]);
+            sweep.Add(pixels, [.. part.Select(pair => pair.Label)]);
         }
     }
 

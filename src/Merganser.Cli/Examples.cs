@@ -112,6 +112,11 @@ internal static class Examples
             "merganser visualize vit/ picture.jpg --reduce tome --r 13 -o tokens.html",
             "merganser visualize vit/ picture.jpg --reduce pitome --keep 0.9 -o tokens.png --block 6",
         ],
+        ["learn-rates"] =
+        [
+            "merganser learn-rates vit/ train/ --flops 0.6 -o rates.json",
+            "merganser classify vit/ test/ --summary --reduce diffrate --rates rates.json",
+        ],
         ["inspect"] =
         [
             "merganser inspect merged/",

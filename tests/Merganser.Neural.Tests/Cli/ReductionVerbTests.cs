@@ -129,4 +129,18 @@ public sealed class ReductionVerbTests
         Assert.Contains("blocks 1 to 2", Run(["visualize", model, picture, .. reduce, "-o", folder["x.png"], "--block", "3"]).Error);
         Assert.Contains("--reduce tome", Run("visualize", model, picture, "-o", folder["x.png"]).Error);
     }
+
+    [Fact]
+    public void Rates_are_learned_and_taken()
+    {
+        using var folder = new TempFolder();
+        string model = Model(folder), rates = folder["rates.json"];
+        (int code, string output, string error) = Run("learn-rates", model, folder["images"], "--flops", "0.95", "--steps", "40", "-b", "4", "--granularity", "1", "-o", rates);
+        Assert.True(code == 0, error);
+        Assert.Contains("of the operations", output);
+        Assert.Equal(0, Run("classify", model, folder["images"], "--reduce", "diffrate", "--rates", rates).Code);
+        Assert.Contains("reach from", Run("learn-rates", model, folder["images"], "--flops", "0.01", "-o", rates, "--overwrite").Error);
+        Assert.Contains("--overwrite", Run("learn-rates", model, folder["images"], "--flops", "0.7", "-o", rates).Error);
+        Assert.Contains("--steps", Run("learn-rates", model, folder["images"], "--flops", "0.7", "--steps", "0", "-o", folder["x.json"]).Error);
+    }
 }

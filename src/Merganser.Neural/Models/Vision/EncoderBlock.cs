@@ -33,12 +33,10 @@ internal sealed class EncoderBlock
     public TokenState Forward(TokenState state, AttentionBias bias, IBlockHook? hook = null)
     {
         Tensor inner = _before.Forward(state.Tokens);
-        AttentionOutput attention = Attention.Compute(
-            Attention.SplitHeads(_query.Forward(inner), _heads),
-            Attention.SplitHeads(_key.Forward(inner), _heads),
-            Attention.SplitHeads(_value.Forward(inner), _heads),
-            bias,
-            wish: hook?.Wish(_index) ?? AttentionWish.None);
+        Tensor query = Attention.SplitHeads(_query.Forward(inner), _heads), key = Attention.SplitHeads(_key.Forward(inner), _heads), value = Attention.SplitHeads(_value.Forward(inner), _heads);
+        AttentionOutput attention = hook is IAttentionHook own
+            ? own.Attend(_index, query, key, value, bias)
+            : Attention.Compute(query, key, value, bias, wish: hook?.Wish(_index) ?? AttentionWish.None);
         state = state with { Tokens = state.Tokens + _output.Forward(Attention.JoinHeads(attention.Output)) };
         if (hook is not null)
             state = Checked(hook.AfterAttention(_index, state, attention), state.Tokens);
