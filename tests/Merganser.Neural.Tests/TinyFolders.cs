@@ -48,6 +48,22 @@ internal static class TinyFolders
          "initializer_range": 0.5}
         """;
 
+    public const string T5Whole = """
+        {"architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "vocab_size": 12, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2,
+         "decoder_start_token_id": 0, "eos_token_id": 3, "pad_token_id": 0, "initializer_range": 0.5}
+        """;
+
+    public const string Whisper = """
+        {"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "vocab_size": 12, "d_model": 16, "num_mel_bins": 8, "max_source_positions": 6,
+         "max_target_positions": 10, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_layers": 2, "decoder_attention_heads": 2, "decoder_ffn_dim": 24,
+         "decoder_start_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "initializer_range": 0.5}
+        """;
+
+    public const string Deit = """
+        {"architectures": ["DeiTForImageClassificationWithTeacher"], "model_type": "deit", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+         "num_attention_heads": 2, "image_size": 8, "patch_size": 4, "initializer_range": 0.5, "id2label": {"0": "red", "1": "blue"}}
+        """;
+
     public const string Llama = """
         {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 12, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
          "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 10, "initializer_range": 0.5}
