@@ -45,7 +45,7 @@ static Command CreateTokenizers()
         using var page = new StringWriter();
         page.WriteLine("# Speed of tokenizers");
         page.WriteLine();
-        page.WriteLine("Written by `dotnet run -c Release --project bench/Merganser.Bench -- tokenizers`. MB of UTF-8 per second of processor time (ids, offsets, count: one thread), best of the runs; documents of about 4 kB; every encoder is given UTF-16 strings (in Python those of Python). " + TrainedUnigram.Description);
+        page.WriteLine("Written by `dotnet run -c Release --project bench/Merganser.Bench -- tokenizers`. MB of UTF-8 per second of processor time (ids, offsets, count: one thread) or, where the heading says so, by the clock; best of the runs; documents of about 4 kB; every encoder is given UTF-16 strings (in Python those of Python). " + TrainedUnigram.Description);
         page.WriteLine();
         TokenizerBenchmark.Run(
             new TokenizerBenchmarkOptions

@@ -1,8 +1,8 @@
 namespace Merganser.Tokenizers;
 
 /// <summary>
-/// Keeps working memory that threads borrow for a moment: a few places, chosen by thread, so that threads seldom meet and
-/// nothing is allocated from call to call.
+/// Keeps working memory that threads borrow for a moment: a few places, each thread beginning at its own, so that threads seldom
+/// meet, nothing is allocated from call to call, and a new thread finds what an ended one has learnt.
 /// </summary>
 internal sealed class IdlePool<T>(Func<T> create)
     where T : class
@@ -12,10 +12,28 @@ internal sealed class IdlePool<T>(Func<T> create)
     private readonly T?[] _idle = new T?[Places];
 
     /// <summary>Takes an item or makes one.</summary>
-    public T Rent() => Interlocked.Exchange(ref _idle[Place], null) ?? create();
+    public T Rent()
+    {
+        int own = Environment.CurrentManagedThreadId;
+        for (int i = 0; i < Places; i++)
+        {
+            ref T? place = ref _idle[(own + i) % Places];
+            if (Volatile.Read(ref place) is not null && Interlocked.Exchange(ref place, null) is { } item)
+                return item;
+        }
 
-    /// <summary>Gives an item back; one that finds its place taken replaces the other.</summary>
-    public void Return(T item) => Volatile.Write(ref _idle[Place], item);
+        return create();
+    }
 
-    private static int Place => Environment.CurrentManagedThreadId % Places;
+    /// <summary>Gives an item back; it is dropped when all places are taken.</summary>
+    public void Return(T item)
+    {
+        int own = Environment.CurrentManagedThreadId;
+        for (int i = 0; i < Places; i++)
+        {
+            ref T? place = ref _idle[(own + i) % Places];
+            if (Volatile.Read(ref place) is null && Interlocked.CompareExchange(ref place, item, null) is null)
+                return;
+        }
+    }
 }
