@@ -53,6 +53,8 @@ internal static class ReproduceVerb
             {
                 long start = Stopwatch.GetTimestamp();
                 ExperimentResult result = experiment.Run(context);
+                if (context.Quick)
+                    result = result with { Notes = [.. result.Notes, "A quick run: networks are at most 32 wide whatever the tables say, and hardly trained. Its verdicts mean nothing."] };
                 TimeSpan time = Stopwatch.GetElapsedTime(start);
                 runs.Add((experiment, result, time.TotalSeconds));
                 string? page = folder is null ? null : ResultPage.Write(experiment, result, CommandText(experiment, context), time, folder);

@@ -9,5 +9,6 @@ public static class ExperimentCatalogue
     public static IReadOnlyList<Experiment> All { get; } =
     [
         new TaskArithmeticExperiment(), new TiesExperiment(), new DareExperiment(), new PcbExperiment(),
+        new TsvmExperiment(), new RtsvmExperiment(), new SceExperiment(), new VarmExperiment(), new TwinExperiment(), new MergeScaleExperiment(),
     ];
 }

@@ -29,7 +29,7 @@ public sealed record Finding(string Statement, IReadOnlyList<double> Values, dou
     public Verdict Verdict =>
         double.IsNaN(Interval.Mean) ? Verdict.NotShown
         : Interval.Low > From && Interval.High < To ? Verdict.Shown
-        : Interval.High <= From || Interval.Low >= To ? Verdict.Refuted
+        : Interval.High < From || Interval.Low > To ? Verdict.Refuted
         : Verdict.NotShown;
 
     /// <summary>The verdict in words.</summary>

@@ -32,7 +32,7 @@ public sealed class FindingTests
 
     [Fact]
     public void Equal_figures_do_not_show_that_one_is_larger() =>
-        Assert.NotEqual(Verdict.Shown, Finding.Above("x", [0, 0, 0, 0]).Verdict);
+        Assert.Equal(Verdict.NotShown, Finding.Above("x", [0, 0, 0, 0]).Verdict);
 
     [Fact]
     public void One_seed_or_none_shows_nothing()
