@@ -4,6 +4,7 @@ using Merganser.Tests;
 namespace Merganser.Neural.Tests.Cli;
 
 /// <summary>The neural verbs from the command line, on the small models that the project ships.</summary>
+[Collection(ThreadCount.Name)]
 public sealed class NeuralVerbTests
 {
     private static readonly string Model = Path.Combine(Golden.Repository, "models", "bytellama-140k", "ft-stories");

@@ -104,6 +104,9 @@ public sealed class TextEmbedderTests
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    /// <summary>Sums are split by the process's number of threads, which other tests set: equal rows differ in the last bits.</summary>
+    private static bool Near(float x, float y) => Math.Abs(x - y) < 1e-6f;
+
     [Fact]
     public async Task It_is_an_embedding_generator_for_several_callers_at_once()
     {
@@ -112,7 +115,7 @@ public sealed class TextEmbedderTests
         using TextEmbedder generator = TextEmbedder.Load(model, new EmbeddingOptions { Normalize = true, Batch = 2 });
         CancellationToken token = TestContext.Current.CancellationToken;
         GeneratedEmbeddings<Embedding<float>>[] all = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => generator.GenerateAsync(Texts, cancellationToken: token)));
-        Assert.All(all, rows => Assert.Equal(all[0].Select(row => row.Vector.ToArray()), rows.Select(row => row.Vector.ToArray())));
+        Assert.All(all, rows => Assert.All(rows.Zip(all[0]), pair => Assert.Equal(pair.Second.Vector.ToArray(), pair.First.Vector.ToArray(), Near)));
         Assert.Equal(Texts.Length, all[0].Count);
         Assert.Equal(model, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelId);
         Assert.IsType<BertModel>(generator.GetService<BertModel>());

@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 namespace Merganser.Neural.Tests.Tokens;
 
 /// <summary>Own code on the processor against tensor operations, which a metric in double precision or a wanted gradient takes.</summary>
+[Collection(ThreadCount.Name)]
 public sealed class CpuMatchingTests
 {
     /// <summary>The same cases every time: among new ones some would have two scores so near each other that rounding decides their order.</summary>

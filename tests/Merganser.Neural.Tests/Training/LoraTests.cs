@@ -11,6 +11,7 @@ using static TorchSharp.torch;
 namespace Merganser.Neural.Tests.Training;
 
 /// <summary>Adapters: they change nothing at first, learn alone, and become a model by <c>merge</c>.</summary>
+[Collection(ThreadCount.Name)]
 public sealed class LoraTests
 {
     private static readonly ModelOptions Trainable = ModelOptions.Default with { Trainable = true };

@@ -6,6 +6,7 @@ using Merganser.Tests;
 namespace Merganser.Neural.Tests.Training;
 
 /// <summary><c>train --resume</c>: a process that is killed, and started anew, ends where one does that was left alone.</summary>
+[Collection(ThreadCount.Name)]
 public sealed class ResumeTests
 {
     private const int Steps = 150;

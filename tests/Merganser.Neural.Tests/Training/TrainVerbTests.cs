@@ -5,6 +5,7 @@ using Merganser.Tests;
 namespace Merganser.Neural.Tests.Training;
 
 /// <summary>The verb <c>train</c> from the command line.</summary>
+[Collection(ThreadCount.Name)]
 public sealed class TrainVerbTests
 {
     private static readonly string Model = Path.Combine(Golden.Repository, "models", "bytellama-140k", "base");

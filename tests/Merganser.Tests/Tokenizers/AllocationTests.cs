@@ -18,8 +18,13 @@ public sealed class AllocationTests
     [InlineData("qwen3")]
     [InlineData("gemma3")]
     [InlineData("bert-uncased-npm")]
-    public void Published_vocabularies_allocate_nothing_per_token(string name) =>
-        Check(GoldenVocabularies.GetOwn(Path.Combine(name, "tokenizer.json")));
+    public void Published_vocabularies_allocate_nothing_per_token(string name)
+    {
+        // A tokenizer of its own: other tests, running beside this one, would borrow the working memory that was warmed here.
+        string path = Path.Combine(GoldenVocabularies.Folder, name, "tokenizer.json");
+        Assert.SkipUnless(File.Exists(path), $"the vocabulary '{name}' is not here: run eng/fetch-vocabularies.sh");
+        Check(Tokenizer.Load(path));
+    }
 
     [Theory]
     [MemberData(nameof(Trained))]

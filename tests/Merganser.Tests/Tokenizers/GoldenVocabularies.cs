@@ -33,10 +33,13 @@ internal static class GoldenVocabularies
     }
 
     /// <summary>A fetched vocabulary by name; the test is skipped when it is not there.</summary>
-    public static Tokenizer Get(string name) => Load(Fetched(name));
-
-    /// <summary>A fetched vocabulary that no other test holds, so that none borrows the working memory that this one has warmed; the test is skipped when it is not there.</summary>
-    public static Tokenizer GetOwn(string name) => Tokenizer.Load(Fetched(name));
+    public static Tokenizer Get(string name)
+    {
+        string path = Path.Combine(Folder, name);
+        if (!File.Exists(path) && !Directory.Exists(path))
+            Assert.Skip($"the vocabulary '{name}' is not here: run eng/fetch-vocabularies.sh");
+        return Load(path);
+    }
 
     public static Tokenizer Load(string path) => Loaded.GetOrAdd(path, p => new Lazy<Tokenizer>(() => Tokenizer.Load(p))).Value;
 
@@ -56,14 +59,6 @@ internal static class GoldenVocabularies
     }
 
     public static int[] Ints(JsonNode node) => [.. node.AsArray().Select(value => (int)value!)];
-
-    private static string Fetched(string name)
-    {
-        string path = Path.Combine(Folder, name);
-        if (!File.Exists(path) && !Directory.Exists(path))
-            Assert.Skip($"the vocabulary '{name}' is not here: run eng/fetch-vocabularies.sh");
-        return path;
-    }
 
     private static Dictionary<string, string> HashFolder()
     {
